@@ -1,0 +1,25 @@
+const encoder = new TextEncoder()
+
+/** The UTF-8 bytes of `text`. */
+export const utf8 = (text: string): Uint8Array => encoder.encode(text)
+
+/** How many bytes `text` takes in UTF-8. */
+export const utf8Length = (text: string): number => encoder.encode(text).byteLength
+
+/**
+ * Orders two strings as their UTF-8 bytes are ordered: by code point, not by UTF-16 unit as `<` does.
+ *
+ * The first differing unit decides; surrogates stand for code points above 0xFFFF and so rank above every other unit.
+ */
+export const compareUtf8 = (a: string, b: string): number => {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x === y) continue
+    return codeUnitRank(x) - codeUnitRank(y)
+  }
+  return a.length - b.length
+}
+
+const codeUnitRank = (unit: number): number => ((unit & 0xf800) === 0xd800 ? unit + 0x10000 : unit)

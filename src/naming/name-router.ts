@@ -1,0 +1,23 @@
+import type { ProfileId } from '../identity/profile-id.ts'
+
+export interface RouterOptions {
+  signal?: AbortSignal
+}
+
+/**
+ * Stores and finds records by profile ID. Untrusted: whatever it yields is validated by core, so it can withhold, not forge.
+ *
+ * `get` yields candidates as they arrive, at most 64; it ends empty when the router knows none and throws when it could not ask.
+ * `return()` on the iterator cancels what is under way and leaves no timer and no socket. An abort rejects with the signal's reason.
+ * After `close()` every call fails with `CLOSED`; `close()` may be called twice and closes nothing that the router was given.
+ */
+export interface NameRouter {
+  /** For answers and logs, unique among the routers of one client, without secrets. */
+  readonly name: string
+  /** Resolved means that the router took the record; how long it keeps it is its own affair. */
+  put(id: ProfileId, record: Uint8Array, options?: RouterOptions): Promise<void>
+  get(id: ProfileId, options?: RouterOptions): AsyncIterable<Uint8Array>
+  /** New candidates as the router hears of them, until aborted or returned. */
+  watch?(id: ProfileId, options?: RouterOptions): AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}

@@ -1,0 +1,79 @@
+import { utf8Length } from '../bytes.ts'
+import { MercuryError, checkLimit } from '../errors.ts'
+import { MAX_STORE_KEY_BYTES, MAX_STORE_VALUE_BYTES } from '../limits.ts'
+
+/** One step of a batch. A `check` holds when the stored value equals `value`, or when both are absent. */
+export type Operation =
+  | { type: 'put'; key: string; value: Uint8Array }
+  | { type: 'delete'; key: string }
+  | { type: 'check'; key: string; value: Uint8Array | undefined }
+
+/** A half-open or closed range of keys in UTF-8 byte order; absent bounds are open. */
+export interface KeyRange {
+  gte?: string
+  gt?: string
+  lt?: string
+  lte?: string
+  prefix?: string
+  reverse?: boolean
+  /** At most this many entries; a whole number >= 0. */
+  limit?: number
+}
+
+export interface StoreOptions {
+  signal?: AbortSignal
+}
+
+/**
+ * Ordered mutable bytes by string key.
+ *
+ * Keys are well-formed strings of 1 to 1,024 UTF-8 bytes, values 0 to 16 MiB; others are refused before anything is written.
+ * What goes in and what comes out is copied: later changes to either side's array change nothing.
+ * A resolved write is durable when `supports.persistence`. Two batches never interleave.
+ * An aborted call rejects with the signal's reason; its write has then happened whole or not at all.
+ * After `close()` every call rejects with `CLOSED`; `close()` may be called twice.
+ */
+export interface KeyValueStore {
+  readonly supports: {
+    /** Values survive `close()` and a crash. */
+    readonly persistence: boolean
+    /** A batch is written whole or not at all, also when the process is killed. */
+    readonly atomicBatch: boolean
+    /** `check` operations are honoured; where not, a batch with one rejects. */
+    readonly conditionalBatch: boolean
+  }
+  get(key: string, options?: StoreOptions): Promise<Uint8Array | undefined>
+  put(key: string, value: Uint8Array, options?: StoreOptions): Promise<void>
+  /** Removes this store's copy; an absent key is no error. */
+  delete(key: string, options?: StoreOptions): Promise<void>
+  /**
+   * Writes all of `operations` in order. All checks look at the store as it was before the batch.
+   *
+   * @throws ConflictError when a check does not hold; nothing is written
+   */
+  batch(operations: readonly Operation[], options?: StoreOptions): Promise<void>
+  /** The entries of `range` as they stand when iteration starts, in UTF-8 byte order of their keys. */
+  entries(range?: KeyRange, options?: StoreOptions): AsyncIterable<[string, Uint8Array]>
+  close(): Promise<void>
+}
+
+/** A key that no store takes. */
+export class InvalidKeyError extends MercuryError {
+  override readonly name = 'InvalidKeyError'
+  constructor(reason: string) {
+    super('INVALID_KEY', `not a store key: ${reason}`)
+  }
+}
+
+/** For adapters: refuses keys and values outside the contract's bounds. */
+export const checkOperation = (operation: Operation): void => {
+  checkKey(operation.key)
+  if (operation.type !== 'delete' && operation.value !== undefined) checkLimit('store value bytes', MAX_STORE_VALUE_BYTES, operation.value.byteLength)
+}
+
+/** For adapters: refuses a key outside the contract's bounds. */
+export const checkKey = (key: string): void => {
+  if (key.length === 0) throw new InvalidKeyError('it is empty')
+  if (!key.isWellFormed()) throw new InvalidKeyError('it has a lone surrogate')
+  checkLimit('store key bytes', MAX_STORE_KEY_BYTES, key.length > MAX_STORE_KEY_BYTES ? key.length : utf8Length(key))
+}
