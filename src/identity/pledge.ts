@@ -1,0 +1,26 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { encodeProfileId, type ProfileId } from './profile-id.ts'
+import { signMap, verifyMap, type MessageSigner } from './signed-map.ts'
+
+/**
+ * The owner's commitment to the key that comes after this one: whoever saw it first follows no other.
+ *
+ * `next` is the sha2-256 of the raw next public key (32 bytes); `sig` signs `{v: 1, id, next}` in the context `mercury/pledge/1`.
+ */
+export interface Pledge {
+  readonly next: Uint8Array
+  readonly sig: Uint8Array
+}
+
+export const PLEDGE_CONTEXT = 'mercury/pledge/1'
+
+/** Commits `signer` to `nextPublicKey` (32 raw bytes, of which only the digest is published). */
+export const createPledge = async (signer: MessageSigner, nextPublicKey: Uint8Array): Promise<Pledge> => {
+  const next = sha256(nextPublicKey)
+  return { next, sig: await signMap(PLEDGE_CONTEXT, pledgeBody(signer.id, next), signer) }
+}
+
+/** Whether `pledge` was made by `id`. */
+export const verifyPledge = async (id: ProfileId, pledge: Pledge): Promise<boolean> => verifyMap(PLEDGE_CONTEXT, pledgeBody(id, pledge.next), id, pledge.sig)
+
+const pledgeBody = (id: ProfileId, next: Uint8Array) => ({ v: 1, id: encodeProfileId(id), next })
