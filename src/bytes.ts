@@ -23,3 +23,6 @@ export const compareUtf8 = (a: string, b: string): number => {
 }
 
 const codeUnitRank = (unit: number): number => ((unit & 0xf800) === 0xd800 ? unit + 0x10000 : unit)
+
+/** The same memory as a plain `Uint8Array`: `slice` of Node's `Buffer` is a view, of a `Uint8Array` a copy. */
+export const plainBytes = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

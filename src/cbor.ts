@@ -1,7 +1,7 @@
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import { compare, equals } from 'uint8arrays'
-import { utf8 } from './bytes.ts'
+import { plainBytes, utf8 } from './bytes.ts'
 import { InvalidCborError, checkLimit } from './errors.ts'
 import { MAX_CBOR_DEPTH, MAX_CBOR_ITEMS } from './limits.ts'
 
@@ -70,7 +70,7 @@ class Reader {
   private readonly uint64: boolean
 
   constructor (bytes: Uint8Array, uint64: boolean) {
-    this.bytes = bytes
+    this.bytes = plainBytes(bytes)
     this.uint64 = uint64
   }
 

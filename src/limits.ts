@@ -9,6 +9,7 @@ export const MAX_ID_TEXT_LENGTH = 128
 export const MAX_LINK_TEXT_LENGTH = 4_096
 export const MAX_LINK_ADDRESSES = 16
 
+export const MAX_KIND_BYTES = 64
 export const MAX_ATTRIBUTE_KEY_LENGTH = 64
 export const MAX_NAME_BYTES = 256
 export const MAX_BIO_BYTES = 4_096

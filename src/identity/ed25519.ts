@@ -1,6 +1,6 @@
 import * as noble from '@noble/ed25519'
 import { sha512 } from '@noble/hashes/sha2.js'
-import { compare, concat, equals } from 'uint8arrays'
+import { concat, equals } from 'uint8arrays'
 import { MercuryError } from '../errors.ts'
 import { platformEd25519, type Ed25519 } from './ed25519-platform.ts'
 import probes from './ed25519-probes.ts'
@@ -127,4 +127,8 @@ function littleEndian (value: bigint): Uint8Array {
 
 const fromLittleEndian = (bytes: Uint8Array): bigint => bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n)
 
-const isBelow = (bytes: Uint8Array, bound: Uint8Array): boolean => compare(bytes.slice().reverse(), bound.slice().reverse()) < 0
+/** Compares 32-byte little-endian numbers. */
+const isBelow = (value: Uint8Array, bound: Uint8Array): boolean => {
+  for (let i = 31; i >= 0; i--) if (value[i] !== bound[i]) return value[i]! < bound[i]!
+  return false
+}

@@ -1,0 +1,231 @@
+import { CID } from 'multiformats/cid'
+import { base32 } from 'multiformats/bases/base32'
+import { compare, concat, equals } from 'uint8arrays'
+import { utf8 } from '../bytes.ts'
+import { decodeCborMap, encodeCbor, type CborMap } from '../cbor.ts'
+import { InvalidSignatureError, LimitError, MercuryError, checkLimit } from '../errors.ts'
+import { verifySignature } from '../identity/ed25519.ts'
+import { encodeProfileId, publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
+import type { Signer } from '../identity/signer.ts'
+import { MAX_CANDIDATES, MAX_RECORD_BYTES, RECORD_TTL_MS, RECORD_VALIDITY_MS } from '../limits.ts'
+import { DAG_CBOR, SHA2_256, documentCid, type SignedDocument } from '../profile/document.ts'
+import { encodeReducedEnvelope, parseEnvelope, type Envelope } from './envelope.ts'
+import { InvalidRecordError } from './invalid-record.ts'
+import { formatValidity, parseValidity, validityMs } from './validity.ts'
+
+/** The prefix that IPNS signs with. */
+const IPNS_CONTEXT = utf8('ipns-signature:')
+const NANOSECONDS_IN_MS = 1_000_000n
+const MAX_UINT64 = 2n ** 64n - 1n
+const SIGNATURE_BYTES = 64
+
+/** An authentic IPNS record of a name, whatever it points to and whether it has expired or not. */
+export interface IpnsRecord {
+  readonly id: ProfileId
+  /** The reduced form `{signatureV2, data}`. */
+  readonly bytes: Uint8Array
+  /** What is signed: canonical DAG-CBOR. */
+  readonly data: Uint8Array
+  /** Where it points to, UTF-8. */
+  readonly value: Uint8Array
+  readonly sequence: bigint
+  /** Nanoseconds since 1970. */
+  readonly validityNs: bigint
+  readonly validUntil: Date
+  readonly ttlMs: number
+  /** `_mercury` of the extensible data, unverified. */
+  readonly inline?: Uint8Array
+}
+
+/** An authentic record that points to a profile document. */
+export interface ProfileRecord extends IpnsRecord {
+  readonly cid: CID
+  /** The bytes of the document that `cid` names, when they ride along; the hash is checked, nothing else. */
+  readonly documentBytes?: Uint8Array
+  /** Authentic, but past `validUntil`. */
+  readonly expired: boolean
+}
+
+export interface RecordOptions {
+  /** How long from `now` on the record is valid; 365 days by default. */
+  validityMs?: number
+  /** How long resolvers may answer from memory; 5 minutes by default. */
+  ttlMs?: number
+  /** Milliseconds since 1970. */
+  now?: number
+  /** At least the document's `seq`, which it is by default; higher where somebody raised it without a new document. */
+  sequence?: bigint
+  signal?: AbortSignal
+}
+
+/** An authentic record that points to something else than a profile document. */
+export class NotAProfileError extends MercuryError {
+  override readonly name = 'NotAProfileError'
+  readonly record: IpnsRecord
+  constructor(record: IpnsRecord, options?: ErrorOptions) {
+    super('NOT_A_PROFILE', `the record of ${record.id} points to ${JSON.stringify(new TextDecoder().decode(record.value).slice(0, 80))}, not to a profile document`, options)
+    this.record = record
+  }
+}
+
+/** An authentic record past its validity. */
+export class RecordExpiredError extends MercuryError {
+  override readonly name = 'RecordExpiredError'
+  readonly validUntil: Date
+  readonly record: ProfileRecord
+  constructor(record: ProfileRecord, options?: ErrorOptions) {
+    super('RECORD_EXPIRED', `record expired; id=${record.id} validUntil=${record.validUntil.toISOString()}`, options)
+    this.validUntil = record.validUntil
+    this.record = record
+  }
+}
+
+/**
+ * The signed IPNS record that names `signed` as its owner's current document.
+ *
+ * @returns protobuf bytes, at most 10,240, signatureV2 only; the document rides along when it fits
+ * @throws InvalidRecordError when `sequence` is below the document's or the validity out of range
+ * @see https://specs.ipfs.tech/ipns/ipns-record/
+ */
+export const createRecord = async (signed: SignedDocument, signer: Signer, options: RecordOptions = {}): Promise<Uint8Array> => {
+  const { validityMs: validFor = RECORD_VALIDITY_MS, ttlMs = RECORD_TTL_MS, now = Date.now(), sequence = BigInt(signed.document.seq), signal } = options
+  if (sequence < BigInt(signed.document.seq) || sequence > MAX_UINT64) throw new InvalidRecordError(`its sequence ${sequence} is below the document's or over 64 bits`)
+  const bare: CborMap = {
+    Value: utf8(`/ipfs/${signed.cid.toString(base32)}`),
+    Validity: utf8(formatValidity(now + validFor)),
+    ValidityType: 0,
+    Sequence: sequence,
+    TTL: BigInt(Math.round(ttlMs)) * NANOSECONDS_IN_MS
+  }
+  const withDocument = encodeCbor({ ...bare, _mercury: signed.bytes })
+  const fits = encodeReducedEnvelope(new Uint8Array(SIGNATURE_BYTES), withDocument).byteLength <= MAX_RECORD_BYTES
+  const data = fits ? withDocument : encodeCbor(bare)
+  const signature = await signer.sign(concat([IPNS_CONTEXT, data]), { signal })
+  const record = encodeReducedEnvelope(signature, data)
+  await verifyIpnsRecord(signer.id, record)
+  return record
+}
+
+/**
+ * Accepts a record only as the authentic, unexpired record of `id` that points to a profile document.
+ *
+ * @param options `now` in milliseconds since 1970
+ * @throws LimitError, InvalidRecordError, InvalidSignatureError, NotAProfileError, RecordExpiredError (which carries the authentic record)
+ */
+export const validateRecord = async (id: ProfileId, bytes: Uint8Array, options: { now?: number } = {}): Promise<ProfileRecord> => {
+  const record = await readProfileRecord(id, bytes, options)
+  if (record.expired) throw new RecordExpiredError(record)
+  return record
+}
+
+/** As {@link validateRecord}, but an expired record is an answer too, with `expired` set. */
+export const readProfileRecord = async (id: ProfileId, bytes: Uint8Array, { now = Date.now() }: { now?: number } = {}): Promise<ProfileRecord> => {
+  const record = await verifyIpnsRecord(id, bytes)
+  const cid = profileCid(record)
+  const carries = record.inline !== undefined && (await documentCid(record.inline)).equals(cid)
+  return { ...record, cid, ...(carries ? { documentBytes: record.inline } : {}), expired: validityMs(record.validityNs) <= now }
+}
+
+/**
+ * The best of `records` by {@link compareRecords}; what is not an authentic profile record of `id` is passed over, whatever it is.
+ * An expired one counts: it is still the newest version that is known.
+ *
+ * @param records at most 64; further ones are refused
+ */
+export const selectRecord = async (id: ProfileId, records: readonly Uint8Array[], options: { now?: number } = {}): Promise<ProfileRecord | undefined> => {
+  checkLimit('records to select from', MAX_CANDIDATES, records.length)
+  let best: ProfileRecord | undefined
+  for (const bytes of records) {
+    const record = await readProfileRecord(id, bytes, options).catch(passOverMercuryErrors)
+    if (record && (!best || compareRecords(record, best) > 0)) best = record
+  }
+  return best
+}
+
+const passOverMercuryErrors = (error: unknown): undefined => {
+  if (!(error instanceof MercuryError)) throw error
+}
+
+/** A total order: higher sequence, then later validity to the nanosecond, then greater `data` bytes. */
+export const compareRecords = (a: IpnsRecord, b: IpnsRecord): number => {
+  if (a.sequence !== b.sequence) return a.sequence > b.sequence ? 1 : -1
+  if (a.validityNs !== b.validityNs) return a.validityNs > b.validityNs ? 1 : -1
+  return compare(a.data, b.data)
+}
+
+/**
+ * Verifies that `bytes` are an IPNS record of `id`, never laxer than the IPFS rules, and reduces it to what is signed.
+ *
+ * @throws LimitError over 10,240 bytes, InvalidRecordError, InvalidSignatureError
+ */
+export const verifyIpnsRecord = async (id: ProfileId, bytes: Uint8Array): Promise<IpnsRecord> => {
+  checkLimit('record bytes', MAX_RECORD_BYTES, bytes.byteLength)
+  const envelope = parseEnvelope(bytes)
+  const { signatureV2, data, pubKey } = envelope
+  if (!signatureV2 || !data) throw new InvalidRecordError('it has no V2 signature')
+  if (pubKey && !equals(pubKey, encodeProfileId(id).subarray(2))) throw new InvalidRecordError('its public key is not the one in the name')
+  const record = { id, bytes: encodeReducedEnvelope(signatureV2, data), data: data.slice(), ...readData(data) }
+  checkV1Fields(envelope, record)
+  if (!(await verifySignature(publicKeyOf(id), signatureV2, concat([IPNS_CONTEXT, data])))) throw new InvalidSignatureError('record')
+  return record
+}
+
+const readData = (data: Uint8Array): Omit<IpnsRecord, 'id' | 'bytes' | 'data'> => {
+  const { Value, Validity, ValidityType, Sequence, TTL, _mercury } = decodeData(data)
+  if (!(Value instanceof Uint8Array)) throw new InvalidRecordError('its Value is not bytes')
+  if (ValidityType !== 0) throw new InvalidRecordError('its ValidityType is not 0')
+  if (!(Validity instanceof Uint8Array)) throw new InvalidRecordError('its Validity is not bytes')
+  const validityNs = parseValidity(new TextDecoder('latin1').decode(Validity))
+  const ttl = uint64('TTL', TTL)
+  return {
+    value: Value,
+    sequence: uint64('Sequence', Sequence),
+    validityNs,
+    validUntil: new Date(validityMs(validityNs)),
+    ttlMs: Number(ttl / NANOSECONDS_IN_MS),
+    ...(_mercury instanceof Uint8Array ? { inline: _mercury } : {})
+  }
+}
+
+const decodeData = (data: Uint8Array): CborMap => {
+  try {
+    return decodeCborMap(data, { uint64: true })
+  } catch (error) {
+    if (error instanceof LimitError) throw error
+    throw new InvalidRecordError(`its data is ${(error as Error).message}`, { cause: error })
+  }
+}
+
+const uint64 = (name: string, value: unknown): bigint => {
+  if ((typeof value !== 'number' && typeof value !== 'bigint') || value < 0) throw new InvalidRecordError(`its ${name} is not an unsigned integer`)
+  return BigInt(value)
+}
+
+/** The V1 fields are not signed by V2: where a writer sent them they must say the same as `data`. */
+const checkV1Fields = (envelope: Envelope, { value, validityNs, sequence, data }: Omit<IpnsRecord, 'id' | 'bytes'>): void => {
+  if (!envelope.value && !envelope.signatureV1) return
+  const signed = decodeData(data)
+  const same =
+    equals(envelope.value ?? EMPTY, value) &&
+    equals(envelope.validity ?? EMPTY, signed.Validity as Uint8Array) &&
+    (envelope.validityType ?? 0n) === 0n &&
+    (envelope.sequence ?? 0n) === sequence &&
+    (envelope.ttl ?? 0n) === uint64('TTL', signed.TTL)
+  if (!same) throw new InvalidRecordError(`its V1 fields differ from what is signed; validity=${validityNs}`)
+}
+
+const EMPTY = new Uint8Array()
+
+/** @throws NotAProfileError unless the value is exactly `/ipfs/` and a base32 CIDv1 of dag-cbor under sha2-256 */
+const profileCid = (record: IpnsRecord): CID => {
+  const text = new TextDecoder('latin1').decode(record.value)
+  if (!text.startsWith('/ipfs/b') || text.length > 80) throw new NotAProfileError(record)
+  try {
+    const cid = CID.parse(text.slice('/ipfs/'.length), base32)
+    const isDocument = cid.version === 1 && cid.code === DAG_CBOR && cid.multihash.code === SHA2_256 && cid.multihash.digest.byteLength === 32
+    if (isDocument && `/ipfs/${cid.toString(base32)}` === text) return cid
+  } catch (error) {
+    throw new NotAProfileError(record, { cause: error })
+  }
+  throw new NotAProfileError(record)
+}
