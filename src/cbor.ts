@@ -48,18 +48,23 @@ export const decodeCborMap = (bytes: Uint8Array, options?: CborOptions): CborMap
 }
 
 /**
- * The one canonical encoding of `value`.
+ * The one canonical encoding of `value`: whatever this writes, {@link decodeCbor} reads with the same options.
  *
  * @throws InvalidCborError for what DAG-CBOR here cannot hold, LimitError
  */
-export const encodeCbor = (value: CborValue): Uint8Array => {
-  const writer = new Writer()
+export const encodeCbor = (value: CborValue, { uint64 = false }: CborOptions = {}): Uint8Array => {
+  const writer = new Writer(uint64)
   writer.value(value, 0)
   return writer.bytes()
 }
 
-export const isCborMap = (value: CborValue | undefined): value is CborMap =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) && CID.asCID(value) === null
+export const isCborMap = (value: CborValue | undefined): value is CborMap => typeof value === 'object' && value !== null && isPlain(value)
+
+/** A map is told from a CID by its prototype, not by `CID.asCID`, which takes `{ '/': x, bytes: x }` for one. */
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
 
 const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -217,6 +222,11 @@ class Writer {
   private buffer = new Uint8Array(1_024)
   private at = 0
   private items = 0
+  private readonly uint64: boolean
+
+  constructor (uint64: boolean) {
+    this.uint64 = uint64
+  }
 
   bytes (): Uint8Array {
     return this.buffer.slice(0, this.at)
@@ -229,12 +239,13 @@ class Writer {
     if (typeof value === 'string') return this.text(value)
     if (typeof value === 'number') return this.number(value)
     if (typeof value === 'bigint') return this.bigint(value)
+    if (typeof value !== 'object') throw new InvalidCborError(`it cannot hold ${typeof value}`)
     if (value instanceof Uint8Array) return this.string(BYTES, value)
     if (Array.isArray(value)) return this.array(value, depth + 1)
-    if (typeof value !== 'object') throw new InvalidCborError(`it cannot hold ${typeof value}`)
+    if (isPlain(value)) return this.map(value as CborMap, depth + 1)
     const cid = CID.asCID(value)
-    if (cid) return this.cid(cid)
-    this.map(value as CborMap, depth + 1)
+    if (!cid) throw new InvalidCborError(`it cannot hold a ${value.constructor?.name ?? 'class instance'}`)
+    this.cid(cid)
   }
 
   private number (value: number): void {
@@ -243,8 +254,8 @@ class Writer {
   }
 
   private bigint (value: bigint): void {
-    if (value < 0n || value >= 2n ** 64n) throw new InvalidCborError(`it cannot hold the integer ${value}`)
-    if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return this.head(UNSIGNED, Number(value))
+    if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return this.head(UNSIGNED, Number(value))
+    if (!this.uint64 || value < 0n || value >= 2n ** 64n) throw new InvalidCborError(`it cannot hold the bigint ${value}${this.uint64 ? '' : '; only with uint64 from 2^53 to 2^64-1'}`)
     this.reserve(9)
     this.buffer[this.at] = 27
     new DataView(this.buffer.buffer).setBigUint64(this.at + 1, value)
@@ -271,8 +282,6 @@ class Writer {
 
   private map (map: CborMap, depth: number): void {
     checkLimit('CBOR depth', MAX_CBOR_DEPTH, depth)
-    const prototype: unknown = Object.getPrototypeOf(map)
-    if (prototype !== Object.prototype && prototype !== null) throw new InvalidCborError(`it cannot hold a ${(map as object).constructor?.name ?? 'class instance'}`)
     const keys = Object.keys(map).sort(compareKeys)
     this.head(MAP, keys.length)
     for (const key of keys) {
