@@ -1,7 +1,6 @@
 import { CID } from 'multiformats/cid'
-import { create as createDigest } from 'multiformats/hashes/digest'
-import { compare, equals } from 'uint8arrays'
-import { plainBytes, utf8 } from './bytes.ts'
+import { equals } from 'uint8arrays'
+import { compareUtf8, plainBytes, utf8, utf8Length } from './bytes.ts'
 import { InvalidCborError, checkLimit } from './errors.ts'
 import { MAX_CBOR_DEPTH, MAX_CBOR_ITEMS } from './limits.ts'
 
@@ -23,12 +22,15 @@ const MAP = 5
 const TAG = 6
 const CID_TAG = 42
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+/** Up to this many bytes, building a string byte by byte is faster than setting up the platform's decoder or encoder. */
+const SHORT_TEXT_BYTES = 32
 
 /**
- * Decodes canonical DAG-CBOR in one pass and accepts no other bytes: exactly what an encoder would write again.
+ * Decodes canonical DAG-CBOR in one pass and accepts no other bytes: exactly what {@link encodeCbor} would write again.
  * At most 16 deep (the outermost container is 1) and 4,096 items (every value and every map key is one).
  *
  * The caller caps the size first; the limits bound depth and count while reading, before anything is allocated for them.
+ * Nothing in the result shares memory with `bytes`.
  *
  * @throws InvalidCborError naming the byte where reading stopped, LimitError
  * @see https://ipld.io/specs/codecs/dag-cbor/spec/
@@ -82,11 +84,10 @@ class Reader {
   value (depth: number): CborValue {
     this.count()
     const first = this.byte()
-    const major = first >> 5
-    switch (major) {
+    switch (first >> 5) {
       case UNSIGNED: return this.integer(first)
       case NEGATIVE: return this.negative(first)
-      case BYTES: return this.take(this.length(first)).slice()
+      case BYTES: return this.byteString(first)
       case TEXT: return this.text(this.length(first))
       case ARRAY: return this.array(this.length(first), depth + 1)
       case MAP: return this.map(this.length(first), depth + 1)
@@ -107,36 +108,50 @@ class Reader {
   }
 
   private map (length: number, depth: number): CborMap {
-    this.enter(length, depth)
+    this.enter(2 * length, depth)
     const map: Record<string, CborValue> = {}
-    let previous: Uint8Array | undefined
+    let previousStart = 0
+    let previousLength = -1
     for (let i = 0; i < length; i++) {
       this.count()
       const first = this.byte()
       if (first >> 5 !== TEXT) this.fail('a map key is not text')
-      const keyBytes = this.take(this.length(first))
-      if (previous && compareKeyBytes(previous, keyBytes) >= 0) this.fail('map keys are unsorted or repeated')
-      previous = keyBytes
-      const key = this.decodeText(keyBytes)
+      const keyLength = this.length(first)
+      const start = this.at
+      const key = this.text(keyLength)
+      if (!this.ascends(previousStart, previousLength, start, keyLength)) this.fail('map keys are unsorted or repeated')
       if (FORBIDDEN_KEYS.has(key)) this.fail(`the key ${key} is not allowed`)
+      previousStart = start
+      previousLength = keyLength
       map[key] = this.value(depth)
     }
     return map
+  }
+
+  /** DAG-CBOR sorts keys by length first, then by bytes. */
+  private ascends (a: number, aLength: number, b: number, bLength: number): boolean {
+    if (aLength !== bLength) return aLength < bLength
+    for (let i = 0; i < aLength; i++) {
+      const difference = this.bytes[a + i]! - this.bytes[b + i]!
+      if (difference !== 0) return difference < 0
+    }
+    return false
   }
 
   private cid (first: number): CID {
     if (this.integer(first) !== CID_TAG) this.fail('a tag other than 42')
     const head = this.byte()
     if (head >> 5 !== BYTES) this.fail('tag 42 without bytes')
-    const content = this.take(this.length(head))
+    const content = this.byteString(head)
     if (content[0] !== 0) this.fail('a CID without its leading zero')
+    const encoded = content.subarray(1)
     try {
-      const cid = CID.decode(content.slice(1))
-      if (equals(minimalCidBytes(cid), cid.bytes)) return cid
+      const cid = CID.decode(encoded)
+      if (equals(cid.bytes, encoded)) return cid
     } catch (error) {
       throw new InvalidCborError(`a malformed CID before byte ${this.at}`, { cause: error })
     }
-    return this.fail('a CID with overlong numbers')
+    return this.fail('a CID whose numbers are out of range')
   }
 
   private negative (first: number): number {
@@ -156,46 +171,42 @@ class Reader {
     if (info < 24) return info
     if (info > 27) this.fail('an indefinite length or a reserved value')
     const width = 1 << (info - 24)
-    const encoded = this.take(width)
-    if (width === 8) return this.wide(encoded)
+    const start = this.skip(width)
     let value = 0
-    for (const byte of encoded) value = value * 256 + byte
+    for (let i = start; i < this.at; i++) value = value * 256 + this.bytes[i]!
     if (value < (width === 1 ? 24 : 2 ** (width * 4))) this.fail('an integer that is not in its shortest form')
-    return value
+    if (value <= Number.MAX_SAFE_INTEGER) return value
+    if (!this.uint64) this.fail('an integer beyond 2^53-1')
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + start, width).getBigUint64(0)
   }
 
-  private wide (encoded: Uint8Array): number | bigint {
-    const value = new DataView(encoded.buffer, encoded.byteOffset, 8).getBigUint64(0)
-    if (value < 2n ** 32n) this.fail('an integer that is not in its shortest form')
-    if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value)
-    if (!this.uint64) this.fail('an integer beyond 2^53-1')
-    return value
+  private byteString (first: number): Uint8Array {
+    const start = this.skip(this.length(first))
+    return this.bytes.slice(start, this.at)
   }
 
   private text (length: number): string {
-    return this.decodeText(this.take(length))
-  }
-
-  /** Short ASCII, which nearly every key and most values are, skips the decoder's set-up. */
-  private decodeText (bytes: Uint8Array): string {
-    if (bytes.byteLength < 32) {
+    const start = this.skip(length)
+    if (length <= SHORT_TEXT_BYTES) {
       let ascii = ''
-      for (const byte of bytes) {
+      let i = start
+      for (; i < this.at; i++) {
+        const byte = this.bytes[i]!
         if (byte >= 0x80) break
         ascii += String.fromCharCode(byte)
       }
-      if (ascii.length === bytes.byteLength) return ascii
+      if (i === this.at) return ascii
     }
     try {
-      return fatalUtf8.decode(bytes)
+      return fatalUtf8.decode(this.bytes.subarray(start, this.at))
     } catch (error) {
       throw new InvalidCborError(`invalid UTF-8 before byte ${this.at}`, { cause: error })
     }
   }
 
-  private enter (length: number, depth: number): void {
+  private enter (items: number, depth: number): void {
     checkLimit('CBOR depth', MAX_CBOR_DEPTH, depth)
-    checkLimit('CBOR items', MAX_CBOR_ITEMS, this.items + length)
+    checkLimit('CBOR items', MAX_CBOR_ITEMS, this.items + items)
   }
 
   private count (): void {
@@ -203,14 +214,15 @@ class Reader {
   }
 
   private byte (): number {
-    const byte = this.bytes[this.at++]
-    return byte ?? this.fail('the bytes end in the middle of a value')
+    return this.bytes[this.skip(1)]!
   }
 
-  private take (length: number): Uint8Array {
-    if (length > this.bytes.byteLength - this.at) this.fail('the bytes end in the middle of a value')
-    this.at += length
-    return this.bytes.subarray(this.at - length, this.at)
+  /** Moves on by `length` bytes. @returns where they start */
+  private skip (length: number): number {
+    const start = this.at
+    if (length > this.bytes.byteLength - start) this.fail('the bytes end in the middle of a value')
+    this.at = start + length
+    return start
   }
 
   fail (reason: string): never {
@@ -233,14 +245,14 @@ class Writer {
   }
 
   value (value: CborValue, depth: number): void {
-    this.count()
-    if (value === null) return this.byte(0xf6)
-    if (typeof value === 'boolean') return this.byte(value ? 0xf5 : 0xf4)
+    this.count(1)
     if (typeof value === 'string') return this.text(value)
     if (typeof value === 'number') return this.number(value)
+    if (value === null) return this.byte(0xf6)
+    if (typeof value === 'boolean') return this.byte(value ? 0xf5 : 0xf4)
     if (typeof value === 'bigint') return this.bigint(value)
     if (typeof value !== 'object') throw new InvalidCborError(`it cannot hold ${typeof value}`)
-    if (value instanceof Uint8Array) return this.string(BYTES, value)
+    if (value instanceof Uint8Array) return this.byteString(BYTES, value)
     if (Array.isArray(value)) return this.array(value, depth + 1)
     if (isPlain(value)) return this.map(value as CborMap, depth + 1)
     const cid = CID.asCID(value)
@@ -250,28 +262,42 @@ class Writer {
 
   private number (value: number): void {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw new InvalidCborError(`it cannot hold the number ${Object.is(value, -0) ? '-0' : value}; write a decimal as text or as a scaled integer`)
-    this.head(value < 0 ? NEGATIVE : UNSIGNED, value < 0 ? -1 - value : value)
+    if (value < 0) this.head(NEGATIVE, -1 - value)
+    else this.head(UNSIGNED, value)
   }
 
   private bigint (value: bigint): void {
     if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return this.head(UNSIGNED, Number(value))
     if (!this.uint64 || value < 0n || value >= 2n ** 64n) throw new InvalidCborError(`it cannot hold the bigint ${value}${this.uint64 ? '' : '; only with uint64 from 2^53 to 2^64-1'}`)
     this.reserve(9)
-    this.buffer[this.at] = 27
+    this.buffer[this.at] = (UNSIGNED << 5) | 27
     new DataView(this.buffer.buffer).setBigUint64(this.at + 1, value)
     this.at += 9
   }
 
   private text (value: string): void {
+    if (value.length <= SHORT_TEXT_BYTES && this.shortAscii(value)) return
     if (!value.isWellFormed()) throw new InvalidCborError('it cannot hold text with a lone surrogate')
-    this.string(TEXT, utf8(value))
+    this.byteString(TEXT, utf8(value))
   }
 
-  private string (major: number, bytes: Uint8Array): void {
+  /** Writes `value` when all of it is ASCII; otherwise nothing. */
+  private shortAscii (value: string): boolean {
+    this.reserve(2 + value.length)
+    const start = this.at + (value.length < 24 ? 1 : 2)
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i)
+      if (unit >= 0x80) return false
+      this.buffer[start + i] = unit
+    }
+    this.head(TEXT, value.length)
+    this.at = start + value.length
+    return true
+  }
+
+  private byteString (major: number, bytes: Uint8Array): void {
     this.head(major, bytes.byteLength)
-    this.reserve(bytes.byteLength)
-    this.buffer.set(bytes, this.at)
-    this.at += bytes.byteLength
+    this.append(bytes)
   }
 
   private array (values: readonly CborValue[], depth: number): void {
@@ -282,11 +308,11 @@ class Writer {
 
   private map (map: CborMap, depth: number): void {
     checkLimit('CBOR depth', MAX_CBOR_DEPTH, depth)
-    const keys = Object.keys(map).sort(compareKeys)
+    const keys = Object.keys(map)
+    this.count(keys.length)
     this.head(MAP, keys.length)
-    for (const key of keys) {
+    for (const key of keys.sort(compareKeys)) {
       if (FORBIDDEN_KEYS.has(key)) throw new InvalidCborError(`the key ${key} is not allowed`)
-      this.count()
       this.text(key)
       this.value(map[key]!, depth)
     }
@@ -296,34 +322,27 @@ class Writer {
     this.head(TAG, CID_TAG)
     this.head(BYTES, cid.bytes.byteLength + 1)
     this.byte(0)
-    this.reserve(cid.bytes.byteLength)
-    this.buffer.set(cid.bytes, this.at)
-    this.at += cid.bytes.byteLength
+    this.append(cid.bytes)
   }
 
   private head (major: number, value: number): void {
-    this.reserve(9)
-    const view = new DataView(this.buffer.buffer)
     const type = major << 5
-    if (value < 24) {
-      this.buffer[this.at++] = type | value
-    } else if (value < 0x100) {
-      this.buffer[this.at] = type | 24
-      this.buffer[this.at + 1] = value
-      this.at += 2
-    } else if (value < 0x10000) {
-      this.buffer[this.at] = type | 25
-      view.setUint16(this.at + 1, value)
-      this.at += 3
-    } else if (value < 0x100000000) {
-      this.buffer[this.at] = type | 26
-      view.setUint32(this.at + 1, value)
-      this.at += 5
-    } else {
-      this.buffer[this.at] = type | 27
-      view.setBigUint64(this.at + 1, BigInt(value))
-      this.at += 9
+    if (value < 24) return this.byte(type | value)
+    const log2Width = value < 0x100 ? 0 : value < 0x10000 ? 1 : value < 0x100000000 ? 2 : 3
+    this.byte(type | (24 + log2Width))
+    const width = 1 << log2Width
+    this.reserve(width)
+    for (let i = this.at + width - 1; i >= this.at; i--) {
+      this.buffer[i] = value
+      value = Math.floor(value / 256)
     }
+    this.at += width
+  }
+
+  private append (bytes: Uint8Array): void {
+    this.reserve(bytes.byteLength)
+    this.buffer.set(bytes, this.at)
+    this.at += bytes.byteLength
   }
 
   private byte (byte: number): void {
@@ -331,8 +350,9 @@ class Writer {
     this.buffer[this.at++] = byte
   }
 
-  private count (): void {
-    checkLimit('CBOR items', MAX_CBOR_ITEMS, ++this.items)
+  private count (items: number): void {
+    this.items += items
+    checkLimit('CBOR items', MAX_CBOR_ITEMS, this.items)
   }
 
   private reserve (bytes: number): void {
@@ -343,18 +363,5 @@ class Writer {
   }
 }
 
-const minimalCidBytes = (cid: CID): Uint8Array =>
-  cid.version === 0 ? cid.multihash.bytes : CID.createV1(cid.code, createDigest(cid.multihash.code, cid.multihash.digest)).bytes
-
-/** DAG-CBOR sorts keys by length first, then by bytes. */
-const compareKeyBytes = (a: Uint8Array, b: Uint8Array): number => a.byteLength - b.byteLength || compare(a, b)
-
-const compareKeys = (a: string, b: string): number => {
-  if (isAscii(a) && isAscii(b)) return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
-  return compareKeyBytes(utf8(a), utf8(b))
-}
-
-const isAscii = (text: string): boolean => {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false
-  return true
-}
+/** Among texts of one UTF-8 length, byte order is code point order. */
+const compareKeys = (a: string, b: string): number => utf8Length(a) - utf8Length(b) || compareUtf8(a, b)
