@@ -4,6 +4,7 @@ import { concat, equals } from 'uint8arrays'
 import { MercuryError } from '../errors.ts'
 import { platformEd25519, type Ed25519 } from './ed25519-platform.ts'
 import probes from './ed25519-probes.ts'
+import { isInPrimeSubgroup } from './ed25519-subgroup.ts'
 
 noble.hashes.sha512 = sha512
 
@@ -28,7 +29,7 @@ export class InvalidPublicKeyError extends MercuryError {
 /**
  * Admits a public key: 32 bytes, canonical, on the curve, in the prime-order subgroup, not the identity.
  *
- * The verdict is remembered for the last 4,096 keys, so a key costs its 2 ms once.
+ * The verdict is remembered for the last 4,096 keys, so a key costs its half millisecond once.
  *
  * @throws InvalidPublicKeyError
  * @see docs/spec.md#keys
@@ -44,7 +45,7 @@ export const admitPublicKey = (publicKey: Uint8Array): void => {
     throw new InvalidPublicKeyError('it is not a canonical point of the curve', { cause: error })
   }
   if (point.isSmallOrder()) throw new InvalidPublicKeyError('its order is small')
-  if (!point.isTorsionFree()) throw new InvalidPublicKeyError('it is not in the prime-order subgroup')
+  if (!isInPrimeSubgroup(point)) throw new InvalidPublicKeyError('it is not in the prime-order subgroup')
   if (admitted.size >= ADMITTED_KEYS) admitted.delete(admitted.keys().next().value!)
   admitted.add(name)
 }
@@ -68,7 +69,7 @@ export const verifySignature = async (publicKey: Uint8Array, signature: Uint8Arr
   return (await backend()).verify(publicKey, signature, message)
 }
 
-/** The 64-byte signature of `message` (RFC 8032, deterministic). `privateKey` is the 32-byte seed. */
+/** The 64-byte signature of `message` (RFC 8032). A platform may mix randomness in, so two signatures of one message need not be equal. `privateKey` is the 32-byte seed. */
 export const signMessage = async (privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array> => (await backend()).sign(privateKey, message)
 
 /** The public key of a 32-byte private key. */
@@ -114,6 +115,7 @@ const judgesAsSpecified = async (candidate: Ed25519): Promise<boolean> => {
     }
     return true
   } catch {
+    // A platform without Ed25519, or with half of it, says so by throwing.
     return false
   }
 }
