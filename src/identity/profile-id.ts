@@ -3,7 +3,7 @@ import { base36 } from 'multiformats/bases/base36'
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
-import { concat } from 'uint8arrays'
+import { concat, toString } from 'uint8arrays'
 import { MercuryError } from '../errors.ts'
 import { MAX_ID_TEXT_LENGTH, MAX_LINK_TEXT_LENGTH } from '../limits.ts'
 import { PUBLIC_KEY_BYTES, admitPublicKey } from './ed25519.ts'
@@ -23,6 +23,9 @@ export const PROFILE_ID_BYTES = 38
 const LIBP2P_KEY = 0x72
 const IDENTITY = 0x00
 const MULTIHASH_PREFIX = Uint8Array.from([IDENTITY, 36, 0x08, 0x01, 0x12, PUBLIC_KEY_BYTES])
+const DID_KEY = 'did:key:'
+const IPNS_PATH = '/ipns/'
+const LINK_SCHEME = 'mercury:'
 const DID_KEY_PREFIX = Uint8Array.from([0xed, 0x01])
 const REMEMBERED_IDS = 4_096
 
@@ -34,7 +37,8 @@ export class InvalidProfileIdError extends MercuryError {
 }
 
 /**
- * Reads a profile ID in any accepted spelling: `k51…`, `bafzaa…`, either behind `/ipns/`, `12D3Koo…`, `did:key:z6Mk…`, or a `mercury:` URI.
+ * Reads a profile ID in any accepted spelling: `k51…`, `bafzaa…`, `12D3Koo…`, each also behind `/ipns/` or as a `mercury:` link, of which the
+ * hints are not looked at; or `did:key:z6Mk…`. Each spelling has one form: what differs in case or leading zeros is refused.
  *
  * @throws InvalidProfileIdError for anything else, for a hashed key name, and for a key that is not admitted
  */
@@ -62,48 +66,67 @@ export const profileIdFromPublicKey = (publicKey: Uint8Array): ProfileId => {
 export const publicKeyOf = (id: ProfileId): Uint8Array => Uint8Array.from(publicKeyById.get(id) ?? decodePublicKey(id))
 
 /** The 38 bytes that stand for `id` inside documents. */
-export const encodeProfileId = (id: ProfileId): Uint8Array => concat([MULTIHASH_PREFIX, publicKeyById.get(id) ?? decodePublicKey(id)])
+export const encodeProfileId = (id: ProfileId): Uint8Array => multihashOf(publicKeyById.get(id) ?? decodePublicKey(id))
 
 /** @throws InvalidProfileIdError when `bytes` are not the 38 bytes of an admitted Ed25519 key */
 export const decodeProfileId = (bytes: Uint8Array): ProfileId => {
-  if (bytes.byteLength !== PROFILE_ID_BYTES || !startsWith(bytes, MULTIHASH_PREFIX)) throw new InvalidProfileIdError('', 'it is not the identity multihash of an Ed25519 public key')
+  const hex = () => toString(bytes.subarray(0, PROFILE_ID_BYTES), 'hex')
+  if (bytes.byteLength !== PROFILE_ID_BYTES || !startsWith(bytes, MULTIHASH_PREFIX)) throw new InvalidProfileIdError(hex(), 'it is not the identity multihash of an Ed25519 public key')
   try {
     return profileIdFromPublicKey(bytes.subarray(MULTIHASH_PREFIX.byteLength))
   } catch (error) {
-    throw new InvalidProfileIdError('', (error as Error).message, { cause: error })
+    throw new InvalidProfileIdError(hex(), (error as Error).message, { cause: error })
   }
 }
 
 /** `ipns`: `k51…`; `did`: `did:key:z6Mk…`; `peer`: `12D3Koo…`. */
 export const formatProfileId = (id: ProfileId, as: 'ipns' | 'did' | 'peer'): string => {
   if (as === 'ipns') return id
-  if (as === 'did') return `did:key:${base58btc.encode(concat([DID_KEY_PREFIX, publicKeyOf(id)]))}`
-  return base58btc.encode(encodeProfileId(id)).slice(1)
+  return as === 'did' ? didOf(publicKeyOf(id)) : peerIdOf(publicKeyOf(id))
 }
 
 const publicKeyById = new Map<string, Uint8Array>()
 
-const nameOf = (publicKey: Uint8Array): CID => CID.createV1(LIBP2P_KEY, createDigest(IDENTITY, concat([MULTIHASH_PREFIX.subarray(2), publicKey])))
+const multihashOf = (publicKey: Uint8Array): Uint8Array => concat([MULTIHASH_PREFIX, publicKey])
+const nameOf = (publicKey: Uint8Array): CID => CID.createV1(LIBP2P_KEY, createDigest(IDENTITY, multihashOf(publicKey).subarray(2)))
+const peerIdOf = (publicKey: Uint8Array): string => base58btc.encode(multihashOf(publicKey)).slice(1)
+const didOf = (publicKey: Uint8Array): string => DID_KEY + base58btc.encode(concat([DID_KEY_PREFIX, publicKey]))
 
 const decodePublicKey = (text: string): Uint8Array => {
-  if (text.startsWith('mercury:')) {
-    if (text.length > MAX_LINK_TEXT_LENGTH) throw new InvalidProfileIdError(text, `a link is limited to ${MAX_LINK_TEXT_LENGTH} characters`)
-    return decodePublicKey(text.slice('mercury:'.length).split('?', 1)[0]!)
+  const isLink = text.startsWith(LINK_SCHEME)
+  if (isLink && text.length > MAX_LINK_TEXT_LENGTH) throw new InvalidProfileIdError(text, `a link is limited to ${MAX_LINK_TEXT_LENGTH} characters`)
+  const spelled = isLink ? text.slice(LINK_SCHEME.length).split('?', 1)[0]! : text
+  if (spelled.length > MAX_ID_TEXT_LENGTH) throw new InvalidProfileIdError(text, `it is longer than ${MAX_ID_TEXT_LENGTH} characters`)
+  if (spelled.startsWith(DID_KEY) && !isLink) return decodeDid(spelled)
+  return decodeName(spelled.startsWith(IPNS_PATH) && !isLink ? spelled.slice(IPNS_PATH.length) : spelled)
+}
+
+const decodeDid = (did: string): Uint8Array => {
+  const bytes = base58btc.decode(did.slice(DID_KEY.length))
+  if (!startsWith(bytes, DID_KEY_PREFIX)) throw new InvalidProfileIdError(did, 'the did:key is not an Ed25519 key')
+  const publicKey = bytes.slice(DID_KEY_PREFIX.byteLength)
+  checkCanonical(did, didOf(publicKey))
+  return publicKey
+}
+
+const decodeName = (name: string): Uint8Array => {
+  if (name.startsWith('12D3Koo')) {
+    const publicKey = publicKeyOfMultihash(name, base58btc.decode(base58btc.prefix + name))
+    checkCanonical(name, peerIdOf(publicKey))
+    return publicKey
   }
-  if (text.length > MAX_ID_TEXT_LENGTH) throw new InvalidProfileIdError(text, `it is longer than ${MAX_ID_TEXT_LENGTH} characters`)
-  const name = text.startsWith('/ipns/') ? text.slice('/ipns/'.length) : text
-  if (name.startsWith('did:key:z')) {
-    const bytes = base58btc.decode(name.slice('did:key:'.length))
-    if (!startsWith(bytes, DID_KEY_PREFIX)) throw new InvalidProfileIdError(text, 'the did:key is not an Ed25519 key')
-    return bytes.slice(DID_KEY_PREFIX.byteLength)
-  }
-  if (name.startsWith('12D3Koo')) return publicKeyOfMultihash(text, base58btc.decode(`z${name}`))
-  if (name.startsWith('k') || name.startsWith('b')) {
-    const cid = CID.parse(name, name.startsWith('k') ? base36 : base32)
-    if (cid.version !== 1 || cid.code !== LIBP2P_KEY) throw new InvalidProfileIdError(text, 'the CID is not of a libp2p key')
-    return publicKeyOfMultihash(text, cid.multihash.bytes)
-  }
-  throw new InvalidProfileIdError(text, 'it starts like none of k51…, bafzaa…, /ipns/…, 12D3Koo…, did:key:z6Mk…, mercury:…')
+  const base = [base36, base32].find(({ prefix }) => name.startsWith(prefix))
+  if (!base) throw new InvalidProfileIdError(name, 'it starts like none of k51…, bafzaa…, 12D3Koo…, /ipns/…, mercury:…, did:key:z6Mk…')
+  const cid = CID.parse(name, base)
+  if (cid.version !== 1 || cid.code !== LIBP2P_KEY) throw new InvalidProfileIdError(name, 'the CID is not of a libp2p key')
+  const publicKey = publicKeyOfMultihash(name, cid.multihash.bytes)
+  checkCanonical(name, nameOf(publicKey).toString(base))
+  return publicKey
+}
+
+/** The decoders of multibase take other cases, and bytes have spellings with leading zeros: one ID must not have many names. */
+const checkCanonical = (spelled: string, canonical: string): void => {
+  if (spelled !== canonical) throw new InvalidProfileIdError(spelled, 'it is not spelled canonically')
 }
 
 const publicKeyOfMultihash = (text: string, multihash: Uint8Array): Uint8Array => {
