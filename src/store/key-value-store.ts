@@ -41,6 +41,7 @@ export interface StoreOptions {
  * Ordered mutable bytes by string key.
  *
  * Keys are well-formed strings of 1 to 1,024 UTF-8 bytes, values 0 to 16 MiB; others are refused before anything is written. Any key is inert: it names nothing outside the store.
+ * A view behind a prefix takes keys that are shorter by that prefix.
  * What goes in and what comes out is copied: later changes to either side's array change nothing. Values come out as plain `Uint8Array`.
  * A resolved write is durable when `supports.persistence`. Two batches never interleave, and no snapshot shows a part of one.
  * A call whose signal is aborted already does nothing and rejects with the signal's reason. One that is aborted later does so or succeeds; its write has then happened whole or not at all.

@@ -43,8 +43,8 @@ export const createMemoryStore = (): KeyValueStore => {
       gate.check(signal)
       const snapshot = keys.within(resolveRange(range)).map((key): [string, Uint8Array] => [key, values.get(key)!])
       for (const [key, value] of snapshot) {
-        gate.check(signal)
         yield [key, Uint8Array.from(value)]
+        gate.check(signal)
       }
     },
     async close () {
