@@ -1,8 +1,7 @@
 import { concat } from 'uint8arrays'
-import { plainBytes } from '../bytes.ts'
-import { InvalidRecordError } from './invalid-record.ts'
+import { readProtobuf } from './protobuf.ts'
 
-/** The protobuf fields of an IPNS record; none is signed but what `data` says. */
+/** The protobuf fields of an IPNS record; none is signed but what `data` says. Empty bytes are absent, as protobuf has it. */
 export interface Envelope {
   value?: Uint8Array
   signatureV1?: Uint8Array
@@ -15,22 +14,12 @@ export interface Envelope {
   data?: Uint8Array
 }
 
-const VARINT = 0
-const FIXED64 = 1
-const LENGTH_DELIMITED = 2
-const FIXED32 = 5
+type FieldOf<T> = { [K in keyof Required<Envelope>]: Required<Envelope>[K] extends T ? K : never }[keyof Envelope]
 
-const FIELDS: Readonly<Record<number, { name: keyof Envelope; wire: number }>> = {
-  1: { name: 'value', wire: LENGTH_DELIMITED },
-  2: { name: 'signatureV1', wire: LENGTH_DELIMITED },
-  3: { name: 'validityType', wire: VARINT },
-  4: { name: 'validity', wire: LENGTH_DELIMITED },
-  5: { name: 'sequence', wire: VARINT },
-  6: { name: 'ttl', wire: VARINT },
-  7: { name: 'pubKey', wire: LENGTH_DELIMITED },
-  8: { name: 'signatureV2', wire: LENGTH_DELIMITED },
-  9: { name: 'data', wire: LENGTH_DELIMITED }
-}
+const BYTE_FIELDS: Readonly<Record<number, FieldOf<Uint8Array>>> = { 1: 'value', 2: 'signatureV1', 4: 'validity', 7: 'pubKey', 8: 'signatureV2', 9: 'data' }
+const NUMBER_FIELDS: Readonly<Record<number, FieldOf<bigint>>> = { 3: 'validityType', 5: 'sequence', 6: 'ttl' }
+const ED25519_KEY_TYPE = 1n
+const LENGTH_DELIMITED = 2
 
 /**
  * Parses the envelope: the last duplicate of a field wins, unknown fields and known ones of another wire type are skipped.
@@ -39,39 +28,39 @@ const FIELDS: Readonly<Record<number, { name: keyof Envelope; wire: number }>> =
  * @see https://specs.ipfs.tech/ipns/ipns-record/#record-serialization-format
  */
 export const parseEnvelope = (encoded: Uint8Array): Envelope => {
-  const bytes = plainBytes(encoded)
-  const envelope: Record<string, Uint8Array | bigint> = {}
-  let at = 0
-  const varint = (): bigint => {
-    let value = 0n
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = bytes[at++]
-      if (byte === undefined) throw new InvalidRecordError('the protobuf ends in the middle of a field')
-      value |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) {
-        if (value >= 2n ** 64n) break
-        return value
-      }
+  const envelope: Envelope = {}
+  for (const { number, value } of readProtobuf(encoded)) {
+    if (typeof value === 'bigint') {
+      const name = NUMBER_FIELDS[number]
+      if (name) envelope[name] = name === 'validityType' ? enumValue(value) : value
+      continue
     }
-    throw new InvalidRecordError('a protobuf number is over 64 bits')
-  }
-  const take = (length: bigint): Uint8Array => {
-    if (length > BigInt(bytes.byteLength - at)) throw new InvalidRecordError('the protobuf ends in the middle of a field')
-    at += Number(length)
-    return bytes.subarray(at - Number(length), at)
-  }
-  while (at < bytes.byteLength) {
-    const tag = varint()
-    const wire = Number(tag & 7n)
-    const number = Number(tag >> 3n)
-    if (number === 0 || tag >= 2n ** 32n) throw new InvalidRecordError('a protobuf field number is out of range')
-    const value = wire === VARINT ? varint() : wire === LENGTH_DELIMITED ? take(varint()) : wire === FIXED64 ? take(8n) : wire === FIXED32 ? take(4n) : undefined
-    if (value === undefined) throw new InvalidRecordError('a protobuf wire type that is not allowed')
-    const field = FIELDS[number]
-    if (field?.wire === wire) envelope[field.name] = value
+    const name = BYTE_FIELDS[number]
+    if (!name) continue
+    if (value.byteLength > 0) envelope[name] = value
+    else delete envelope[name]
   }
   return envelope
 }
+
+/**
+ * The raw bytes of the Ed25519 key in a libp2p `PublicKey` message, however its fields are ordered; undefined where it is no such key.
+ *
+ * @throws InvalidRecordError when it is not protobuf
+ * @see https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md#keys
+ */
+export const readEd25519Key = (message: Uint8Array): Uint8Array | undefined => {
+  let type: bigint | undefined
+  let key: Uint8Array | undefined
+  for (const { number, value } of readProtobuf(message)) {
+    if (number === 1 && typeof value === 'bigint') type = enumValue(value)
+    if (number === 2 && typeof value !== 'bigint') key = value
+  }
+  return type === ED25519_KEY_TYPE ? key : undefined
+}
+
+/** Protobuf keeps the low 32 bits of an enumeration. */
+const enumValue = (value: bigint): bigint => BigInt.asIntN(32, value)
 
 /** The one form in which records are judged, compared, stored and relayed: fields 8 and 9 and nothing else. */
 export const encodeReducedEnvelope = (signatureV2: Uint8Array, data: Uint8Array): Uint8Array =>

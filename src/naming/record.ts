@@ -5,11 +5,11 @@ import { utf8 } from '../bytes.ts'
 import { decodeCborMap, encodeCbor, type CborMap } from '../cbor.ts'
 import { InvalidSignatureError, LimitError, MercuryError, checkLimit } from '../errors.ts'
 import { verifySignature } from '../identity/ed25519.ts'
-import { encodeProfileId, publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
+import { publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_CANDIDATES, MAX_RECORD_BYTES, RECORD_TTL_MS, RECORD_VALIDITY_MS } from '../limits.ts'
 import { DAG_CBOR, SHA2_256, documentCid, type SignedDocument } from '../profile/document.ts'
-import { encodeReducedEnvelope, parseEnvelope, type Envelope } from './envelope.ts'
+import { encodeReducedEnvelope, parseEnvelope, readEd25519Key, type Envelope } from './envelope.ts'
 import { InvalidRecordError } from './invalid-record.ts'
 import { formatValidity, parseValidity, validityMs } from './validity.ts'
 
@@ -97,9 +97,9 @@ export const createRecord = async (signed: SignedDocument, signer: Signer, optio
     Sequence: sequence,
     TTL: BigInt(Math.round(ttlMs)) * NANOSECONDS_IN_MS
   }
-  const withDocument = encodeCbor({ ...bare, _mercury: signed.bytes })
+  const withDocument = encodeCbor({ ...bare, _mercury: signed.bytes }, { uint64: true })
   const fits = encodeReducedEnvelope(new Uint8Array(SIGNATURE_BYTES), withDocument).byteLength <= MAX_RECORD_BYTES
-  const data = fits ? withDocument : encodeCbor(bare)
+  const data = fits ? withDocument : encodeCbor(bare, { uint64: true })
   const signature = await signer.sign(concat([IPNS_CONTEXT, data]), { signal })
   const record = encodeReducedEnvelope(signature, data)
   await verifyIpnsRecord(signer.id, record)
@@ -163,7 +163,7 @@ export const verifyIpnsRecord = async (id: ProfileId, bytes: Uint8Array): Promis
   const envelope = parseEnvelope(bytes)
   const { signatureV2, data, pubKey } = envelope
   if (!signatureV2 || !data) throw new InvalidRecordError('it has no V2 signature')
-  if (pubKey && !equals(pubKey, encodeProfileId(id).subarray(2))) throw new InvalidRecordError('its public key is not the one in the name')
+  if (pubKey && !equals(readEd25519Key(pubKey) ?? EMPTY, publicKeyOf(id))) throw new InvalidRecordError('its public key is not the one in the name')
   const record = { id, bytes: encodeReducedEnvelope(signatureV2, data), data: data.slice(), ...readData(data) }
   checkV1Fields(envelope, record)
   if (!(await verifySignature(publicKeyOf(id), signatureV2, concat([IPNS_CONTEXT, data])))) throw new InvalidSignatureError('record')
