@@ -1,4 +1,4 @@
-import { concat, toString } from 'uint8arrays'
+import { toString } from 'uint8arrays'
 
 /** One implementation of Ed25519. `verify` is only asked for admitted keys and 64-byte signatures with S < L. */
 export interface Ed25519 {
@@ -65,7 +65,8 @@ const nodeCrypto = (): NodeCrypto | undefined => {
 
 /** RFC 8410: the fixed DER frame around a 32-byte Ed25519 seed. */
 const PKCS8_PREFIX = Uint8Array.from([0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20])
-const pkcs8 = (privateKey: Uint8Array): Uint8Array => concat([PKCS8_PREFIX, privateKey])
+/** Not by `concat`, whose memory on Node is a pool that everything small shares. */
+const pkcs8 = (privateKey: Uint8Array): Uint8Array => Uint8Array.of(...PKCS8_PREFIX, ...privateKey)
 
 /** Imported public keys of the last 1,024 signers: importing costs up to a third of a verification. */
 class HandleCache<T> {

@@ -1,4 +1,3 @@
-import { concat } from 'uint8arrays'
 import { publicKeyOfPrivate, signMessage } from './ed25519.ts'
 import type { Pledge } from './pledge.ts'
 import { profileIdFromPublicKey, type ProfileId } from './profile-id.ts'
@@ -21,7 +20,7 @@ export interface Signer {
  * @throws InvalidPublicKeyError when it has another length
  */
 export const createSigner = async (privateKey: Uint8Array, options: { pledge?: Pledge } = {}): Promise<Signer> => {
-  const key = concat([privateKey])
+  const key = Uint8Array.from(privateKey)
   const publicKey = publicKeyOfPrivate(key)
   return {
     id: profileIdFromPublicKey(publicKey),
