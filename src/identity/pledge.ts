@@ -1,4 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
+import { admitPublicKey } from './ed25519.ts'
 import { encodeProfileId, type ProfileId } from './profile-id.ts'
 import { signMap, verifyMap, type MessageSigner } from './signed-map.ts'
 
@@ -14,13 +15,21 @@ export interface Pledge {
 
 export const PLEDGE_CONTEXT = 'mercury/pledge/1'
 
-/** Commits `signer` to `nextPublicKey` (32 raw bytes, of which only the digest is published). */
+const DIGEST_BYTES = 32
+
+/**
+ * Commits `signer` to `nextPublicKey` (32 raw bytes, of which only the digest is published).
+ *
+ * @throws InvalidPublicKeyError when it is no key that could ever succeed: a pledge cannot be taken back
+ */
 export const createPledge = async (signer: MessageSigner, nextPublicKey: Uint8Array): Promise<Pledge> => {
+  admitPublicKey(nextPublicKey)
   const next = sha256(nextPublicKey)
   return { next, sig: await signMap(PLEDGE_CONTEXT, pledgeBody(signer.id, next), signer) }
 }
 
 /** Whether `pledge` was made by `id`. */
-export const verifyPledge = async (id: ProfileId, pledge: Pledge): Promise<boolean> => verifyMap(PLEDGE_CONTEXT, pledgeBody(id, pledge.next), id, pledge.sig)
+export const verifyPledge = async (id: ProfileId, pledge: Pledge): Promise<boolean> =>
+  pledge.next.byteLength === DIGEST_BYTES && verifyMap(PLEDGE_CONTEXT, pledgeBody(id, pledge.next), id, pledge.sig)
 
 const pledgeBody = (id: ProfileId, next: Uint8Array) => ({ v: 1, id: encodeProfileId(id), next })
