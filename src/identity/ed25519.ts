@@ -5,6 +5,7 @@ import { MercuryError } from '../errors.ts'
 import { platformEd25519, type Ed25519 } from './ed25519-platform.ts'
 import probes from './ed25519-probes.ts'
 import { isInPrimeSubgroup } from './ed25519-subgroup.ts'
+import { fromLittleEndian, littleEndian } from './little-endian.ts'
 
 noble.hashes.sha512 = sha512
 
@@ -122,12 +123,6 @@ const judgesAsSpecified = async (candidate: Ed25519): Promise<boolean> => {
 
 const isWellFormed = (signature: Uint8Array): boolean =>
   signature.byteLength === SIGNATURE_BYTES && isBelow(signature.subarray(32), L) && !equals(signature.subarray(0, 32), IDENTITY_POINT)
-
-function littleEndian (value: bigint): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn))
-}
-
-const fromLittleEndian = (bytes: Uint8Array): bigint => bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n)
 
 /** Compares 32-byte little-endian numbers. */
 const isBelow = (value: Uint8Array, bound: Uint8Array): boolean => {
