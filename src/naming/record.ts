@@ -5,7 +5,7 @@ import { utf8 } from '../bytes.ts'
 import { decodeCborMap, encodeCbor, type CborMap } from '../cbor.ts'
 import { InvalidSignatureError, LimitError, MercuryError, checkLimit } from '../errors.ts'
 import { verifySignature } from '../identity/ed25519.ts'
-import { publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
+import { encodeProfileId, publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_CANDIDATES, MAX_RECORD_BYTES, RECORD_TTL_MS, RECORD_VALIDITY_MS } from '../limits.ts'
 import { DAG_CBOR, SHA2_256, documentCid, type SignedDocument } from '../profile/document.ts'
@@ -17,6 +17,7 @@ import { formatValidity, parseValidity, validityMs } from './validity.ts'
 const IPNS_CONTEXT = utf8('ipns-signature:')
 const NANOSECONDS_IN_MS = 1_000_000n
 const MAX_UINT64 = 2n ** 64n - 1n
+const MAX_TTL_MS = Number(MAX_UINT64 / NANOSECONDS_IN_MS)
 const SIGNATURE_BYTES = 64
 
 /** An authentic IPNS record of a name, whatever it points to and whether it has expired or not. */
@@ -84,12 +85,14 @@ export class RecordExpiredError extends MercuryError {
  * The signed IPNS record that names `signed` as its owner's current document.
  *
  * @returns protobuf bytes, at most 10,240, signatureV2 only; the document rides along when it fits
- * @throws InvalidRecordError when `sequence` is below the document's or the validity out of range
+ * @throws InvalidRecordError when the document is another's, `sequence` is below the document's, or a time is out of range
  * @see https://specs.ipfs.tech/ipns/ipns-record/
  */
 export const createRecord = async (signed: SignedDocument, signer: Signer, options: RecordOptions = {}): Promise<Uint8Array> => {
   const { validityMs: validFor = RECORD_VALIDITY_MS, ttlMs = RECORD_TTL_MS, now = Date.now(), sequence = BigInt(signed.document.seq), signal } = options
+  if (!equals(signed.document.id, encodeProfileId(signer.id))) throw new InvalidRecordError(`its document is not of ${signer.id}`)
   if (sequence < BigInt(signed.document.seq) || sequence > MAX_UINT64) throw new InvalidRecordError(`its sequence ${sequence} is below the document's or over 64 bits`)
+  if (!(ttlMs >= 0 && ttlMs <= MAX_TTL_MS)) throw new InvalidRecordError(`its TTL of ${ttlMs} ms is negative or over 64 bits of nanoseconds`)
   const bare: CborMap = {
     Value: utf8(`/ipfs/${signed.cid.toString(base32)}`),
     Validity: utf8(formatValidity(now + validFor)),
@@ -146,11 +149,14 @@ const passOverMercuryErrors = (error: unknown): undefined => {
   if (!(error instanceof MercuryError)) throw error
 }
 
-/** A total order: higher sequence, then later validity to the nanosecond, then greater `data` bytes. */
+/**
+ * A total order: higher sequence, then later validity to the nanosecond, then greater `data` bytes, then greater signature,
+ * as an owner can sign the same data twice. 0 means the same reduced bytes.
+ */
 export const compareRecords = (a: IpnsRecord, b: IpnsRecord): number => {
   if (a.sequence !== b.sequence) return a.sequence > b.sequence ? 1 : -1
   if (a.validityNs !== b.validityNs) return a.validityNs > b.validityNs ? 1 : -1
-  return compare(a.data, b.data)
+  return compare(a.data, b.data) || compare(a.bytes, b.bytes)
 }
 
 /**

@@ -2,6 +2,8 @@ import { InvalidRecordError } from './invalid-record.ts'
 
 const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?Z$/
 const NANOSECONDS_IN_MS = 1_000_000n
+const FIRST_MS = Date.parse('0000-01-01T00:00:00Z')
+const END_MS = Date.parse('+010000-01-01T00:00:00Z')
 
 /**
  * Nanoseconds since 1970 of an RFC 3339 instant in UTC: `Z`, 0 to 9 fraction digits, a day and time that exist, no leap second.
@@ -20,8 +22,19 @@ export const parseValidity = (text: string): bigint => {
   return BigInt(date.getTime()) * NANOSECONDS_IN_MS + BigInt((match[7] ?? '').padEnd(9, '0'))
 }
 
-/** RFC 3339 with nine fraction digits, as other IPNS software writes it. @param ms milliseconds since 1970, of the years 0 to 9999 */
-export const formatValidity = (ms: number): string => new Date(ms).toISOString().replace('Z', '000000Z')
+/**
+ * RFC 3339 with nine fraction digits, as other IPNS software writes it.
+ *
+ * @param ms milliseconds since 1970, of the years 0 to 9999; a fraction is dropped
+ * @throws InvalidRecordError beyond those years
+ */
+export const formatValidity = (ms: number): string => {
+  if (!(ms >= FIRST_MS && ms < END_MS)) throw new InvalidRecordError(`its validity, ${ms} ms since 1970, is not within the years 0 to 9999`)
+  return new Date(Math.floor(ms)).toISOString().replace('Z', '000000Z')
+}
 
-/** Milliseconds since 1970, rounded down. */
-export const validityMs = (nanoseconds: bigint): number => Number(nanoseconds / NANOSECONDS_IN_MS)
+/** Milliseconds since 1970, rounded down, also before 1970. */
+export const validityMs = (nanoseconds: bigint): number => {
+  const ms = nanoseconds / NANOSECONDS_IN_MS
+  return Number(ms * NANOSECONDS_IN_MS > nanoseconds ? ms - 1n : ms)
+}
