@@ -176,6 +176,13 @@ export const verifyIpnsRecord = async (id: ProfileId, bytes: Uint8Array): Promis
   return record
 }
 
+/** The document that rides in a record, neither of them verified: only to learn whose they claim to be. @throws LimitError, InvalidRecordError */
+export const peekDocument = (bytes: Uint8Array): Uint8Array | undefined => {
+  checkLimit('record bytes', MAX_RECORD_BYTES, bytes.byteLength)
+  const { data } = parseEnvelope(bytes)
+  return data && readData(data).inline
+}
+
 const readData = (data: Uint8Array): Omit<IpnsRecord, 'id' | 'bytes' | 'data'> => {
   const { Value, Validity, ValidityType, Sequence, TTL, _mercury } = decodeData(data)
   if (!(Value instanceof Uint8Array)) throw new InvalidRecordError('its Value is not bytes')

@@ -111,10 +111,9 @@ export const signDocument = async (draft: ProfileDraft, signer: Signer, version:
     kind,
     id: encodeProfileId(signer.id),
     seq: version.seq,
-    time: kind === 'persona' ? version.time - (version.time % (HOUR_MS / SECOND_MS)) : version.time,
+    time: documentTime(kind, version.time * SECOND_MS),
     prev: version.prev,
-    next: signer.pledge?.next ?? null,
-    ...(signer.pledge ? { pledge: signer.pledge.sig } : {}),
+    ...commitment(signer, base),
     attrs,
     ...(draft.listed && !gone ? { listed: true } : {}),
     ...(gone ? { gone: true } : {})
@@ -148,6 +147,10 @@ export const verifyDocument = async (bytes: Uint8Array, expect: { id: ProfileId 
   if (unknown !== undefined) throw new UnsupportedError(`the document key ${JSON.stringify(unknown)}`)
   return { id, cid, document }
 }
+
+/** Unix seconds for `time`; a persona's are rounded down to the hour, so that they say little about its owner's day. @param now milliseconds since 1970 */
+export const documentTime = (kind: string | undefined, now: number): number =>
+  kind === undefined || kind === 'persona' ? (Math.floor(now / HOUR_MS) * HOUR_MS) / SECOND_MS : Math.floor(now / SECOND_MS)
 
 /** The CID of a document's bytes: CIDv1, dag-cbor, sha2-256. */
 export const documentCid = async (bytes: Uint8Array): Promise<CID> => CID.createV1(DAG_CBOR, await sha256.digest(bytes))
@@ -219,6 +222,13 @@ const verifiedPledges = new Map<ProfileId, string>()
 const checkSucceeds = async (id: ProfileId, succeeds: CborValue, shape: Shape): Promise<void> => {
   const { to } = await verifySuccession(succeeds)
   if (to !== id) shape.fail('succeeds', `leads to ${to}, not to this profile`)
+}
+
+/** `next` and its pledge are fixed for good by the first document. */
+const commitment = ({ pledge }: Signer, base: ProfileDocument | undefined): Pick<ProfileDocument, 'next' | 'pledge'> => {
+  if (!base) return pledge ? { next: pledge.next, pledge: pledge.sig } : { next: null }
+  if (pledge && base.next && !equals(pledge.next, base.next)) throw new MercuryError('CONTESTED', 'this key is pledged to another next key than the profile; restore the persona from the words that made it')
+  return base.pledge ? { next: base.next, pledge: base.pledge } : { next: base.next }
 }
 
 const carriedOver = (base: ProfileDocument, gone: boolean): CborMap => {

@@ -1,0 +1,137 @@
+import { MercuryError } from '../errors.ts'
+import type { ProfileId } from '../identity/profile-id.ts'
+import { NotFoundError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
+import { raiseFloor } from '../naming/floor.ts'
+import type { NameRouter } from '../naming/name-router.ts'
+import { raceRouters } from '../naming/race.ts'
+import { compareRecords, type ProfileRecord } from '../naming/record.ts'
+import { Tally, type Candidate } from '../naming/tally.ts'
+import { verifyDocument } from '../profile/document.ts'
+import { getBlock } from '../store/block.ts'
+import type { HashStore } from '../store/hash-store.ts'
+import { untilAborted } from '../until-aborted.ts'
+import { retryOnConflict, type Fork, type Head, type ProfileState } from './profile-state.ts'
+
+/** `offline` asks nobody; `first` takes the first router that ends with a record at or above the floor; `all` waits for every router. */
+export type Policy = 'offline' | 'first' | 'all'
+
+export interface LookupOptions {
+  policy: Policy
+  /** Where the document's block may be had when it does not ride in the record. */
+  hints?: readonly string[]
+  /** The pledge digest that a link pins. */
+  next?: Uint8Array
+  signal?: AbortSignal
+}
+
+export interface Lookup {
+  /** Verified and committed; absent when no verified version is known. */
+  head: Head | undefined
+  /** A newer authentic record is known, but its document could not be had. */
+  behind: boolean
+  fork: Fork | undefined
+  answers: readonly RouterAnswer[]
+  /** The first router that gave the head's record in this look-up. */
+  confirmedBy: string | undefined
+}
+
+export interface LookupParts {
+  state: ProfileState
+  blocks: HashStore
+  routers: readonly NameRouter[]
+  clock: () => number
+  routerTimeoutMs: number
+  blockTimeoutMs: number
+}
+
+/**
+ * Finds the head of a profile, verifies it, and raises the floor before it answers.
+ *
+ * @throws NotAProfileError, UnsupportedError and the errors of a document that does not verify, when they concern the highest authentic record:
+ * an older version is never shown in silence instead
+ */
+export const lookUp = async (id: ProfileId, options: LookupOptions, parts: LookupParts): Promise<Lookup> => {
+  const now = parts.clock()
+  const known = await parts.state.head(id, { now, signal: options.signal })
+  const asked = options.policy === 'offline' ? [] : parts.routers
+  const tally = await askRouters(id, asked, known, options, parts, now)
+  const newest = await newestCandidate(id, tally, options, parts, now)
+  if (newest?.error && (!known || newest.record.sequence > known.floor.sequence)) throw newest.error
+  const { head, behind } = newest && !newest.error ? await retryOnConflict(5, () => settle(newest.record, options, parts)) : { head: known, behind: false }
+  const answers = tally.answers(behind ? newest!.record : head?.record)
+  const fork = head && (await forkOf(head, tally, options, parts, now))
+  const confirmedBy = answers.find(({ outcome }) => outcome === 'found')?.router
+  if (head && confirmedBy !== undefined && !behind) await parts.state.confirm(head, { now, signal: options.signal })
+  return { head, behind, fork, answers, confirmedBy }
+}
+
+/** The error for a look-up without a head. */
+export const absence = (id: ProfileId, { answers, behind }: Lookup): MercuryError => {
+  if (behind) return new UnreachableError(id, answers, { what: `the record of ${id} was found, but nobody had its document` })
+  return answers.length > 0 && answers.every(({ outcome }) => outcome === 'none') ? new NotFoundError(id, answers) : new UnreachableError(id, answers)
+}
+
+const askRouters = async (id: ProfileId, routers: readonly NameRouter[], known: Head | undefined, { policy, signal }: LookupOptions, { routerTimeoutMs }: LookupParts, now: number): Promise<Tally> => {
+  const tally = new Tally(id, routers.map(({ name }) => name), now)
+  for await (const event of raceRouters(id, routers, { timeoutMs: routerTimeoutMs, signal })) {
+    await tally.add(event)
+    if (policy === 'first' && event.type === 'end' && tally.gave(event.router, known?.record)) break
+  }
+  return tally
+}
+
+/** The best of what routers gave and of what this device kept. */
+const newestCandidate = async (id: ProfileId, tally: Tally, { signal }: LookupOptions, { state }: LookupParts, now: number): Promise<Candidate | undefined> => {
+  const kept = await state.newestRecord(id, { now, signal })
+  const given = tally.best()
+  if (!kept) return given
+  return given && compareRecords(given.record, kept) > 0 ? given : { record: kept }
+}
+
+const settle = async (newest: ProfileRecord, options: LookupOptions, parts: LookupParts): Promise<{ head: Head | undefined; behind: boolean }> => {
+  const { state, clock } = parts
+  const { signal } = options
+  const known = await state.head(newest.id, { now: clock(), signal })
+  if (known && compareRecords(newest, known.record) <= 0) return { head: known, behind: false }
+  if (known?.floor.gone && !newest.cid.equals(known.floor.cid)) return { head: known, behind: false }
+  const documentBytes = newest.documentBytes ?? (known?.record.cid.equals(newest.cid) ? known.documentBytes : await fetchDocument(newest, options, parts))
+  if (!documentBytes) {
+    await state.keepUnread(newest, { now: clock(), signal })
+    return { head: known, behind: true }
+  }
+  const head = await accept(newest, documentBytes, known, options, parts)
+  return { head, behind: false }
+}
+
+const accept = async (record: ProfileRecord, documentBytes: Uint8Array, known: Head | undefined, { next, signal }: LookupOptions, { state, clock }: LookupParts): Promise<Head> => {
+  try {
+    const { document } = await verifyDocument(documentBytes, { id: record.id, cid: record.cid })
+    const head = { record, document, documentBytes, checkedAt: clock(), floor: raiseFloor(record.id, record, document, known?.floor, next) }
+    await state.commit(head, known?.floor, { signal })
+    return head
+  } catch (error) {
+    // The record is authentic: it is passed on even by who cannot read what it names.
+    if (error instanceof MercuryError && error.code === 'UNSUPPORTED') await state.keepUnread(record, { now: clock(), signal })
+    throw error
+  }
+}
+
+/** The document's bytes, unverified but for the hash; `undefined` when nobody has them or nobody answers in time. */
+const fetchDocument = async ({ cid }: ProfileRecord, { policy, hints, signal }: LookupOptions, { blocks, blockTimeoutMs }: LookupParts): Promise<Uint8Array | undefined> => {
+  const until = AbortSignal.any([...(signal ? [signal] : []), AbortSignal.timeout(blockTimeoutMs)])
+  try {
+    return await untilAborted(getBlock(blocks, cid, { offline: policy === 'offline', hints, signal: until }), until)
+  } catch {
+    // Whatever a store says instead of the block, the block is not to be had; the answer says `behind` or UNREACHABLE.
+    signal?.throwIfAborted()
+    return undefined
+  }
+}
+
+const forkOf = async (head: Head, tally: Tally, { signal }: LookupOptions, { state }: LookupParts, now: number): Promise<Fork | undefined> => {
+  const { id, sequence } = head.record
+  const rivals = tally.recordsAt(sequence)
+  if (rivals.some(({ cid }) => !cid.equals(head.record.cid))) return state.keepFork(id, [head.record, ...rivals], { now, signal })
+  const kept = await state.fork(id, { signal })
+  return kept?.sequence === sequence ? kept : undefined
+}

@@ -1,0 +1,108 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { equals } from 'uint8arrays'
+import { decodeCborMap, encodeCbor } from '../cbor.ts'
+import { ConflictError, MercuryError } from '../errors.ts'
+import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
+import type { NameRouter } from '../naming/name-router.ts'
+import type { ProfileRecord } from '../naming/record.ts'
+import type { HashStore } from '../store/hash-store.ts'
+import type { KeyValueStore, Operation } from '../store/key-value-store.ts'
+import type { PinSet } from '../store/pins.ts'
+import { untilAborted } from '../until-aborted.ts'
+import type { Head } from './profile-state.ts'
+import type { Receipt } from './receipt.ts'
+
+const PREFIX = 'outbox/'
+export const BLOCKS_TARGET = 'blocks'
+
+export interface OutboxParts {
+  store: KeyValueStore
+  blocks: HashStore
+  pins: PinSet
+  routers: readonly NameRouter[]
+  deliveryTimeoutMs: number
+}
+
+/**
+ * Deliveries that are owed: `outbox/<id>` lists the targets that do not have the head of `id` yet. A newer version owes itself to all of them.
+ *
+ * An entry is written in the batch that makes a head, and shortened after deliveries; a crash in between delivers twice, which changes nothing.
+ */
+export class Outbox {
+  private readonly parts: OutboxParts
+
+  constructor (parts: OutboxParts) {
+    this.parts = parts
+  }
+
+  /** Everybody who can take a version. */
+  targets (): string[] {
+    return [...(this.parts.blocks.supports.put ? [BLOCKS_TARGET] : []), ...this.parts.routers.map(({ name }) => name)]
+  }
+
+  /** For the batch that makes `record` the head's. */
+  owe (record: ProfileRecord, targets: readonly string[]): Operation {
+    const key = PREFIX + record.id
+    return targets.length === 0 ? { type: 'delete', key } : { type: 'put', key, value: encodeCbor({ record: sha256(record.bytes), targets }) }
+  }
+
+  /** Profiles with deliveries owed, each with its targets. */
+  async * entries (options: { signal?: AbortSignal } = {}): AsyncGenerator<{ id: ProfileId; targets: readonly string[] }> {
+    for await (const [key, value] of this.parts.store.entries({ prefix: PREFIX }, options)) yield { id: parseProfileId(key.slice(PREFIX.length)), targets: decodeEntry(value).targets }
+  }
+
+  /** Delivers `head` to `targets`, all at once, and takes those that have it off the list. Never rejects but for an abort. */
+  async deliver (head: Head, targets: readonly string[], { signal, onReceipt }: { signal: AbortSignal; onReceipt?: (receipt: Receipt) => void }): Promise<Receipt[]> {
+    const receipts = await Promise.all(
+      targets.map(async (target) => {
+        const receipt = await this.deliverTo(head, target, signal)
+        onReceipt?.(receipt)
+        return receipt
+      })
+    )
+    signal.throwIfAborted()
+    await this.settle(head.record, receipts)
+    return receipts
+  }
+
+  private async deliverTo (head: Head, target: string, signal: AbortSignal): Promise<Receipt> {
+    const started = performance.now()
+    const until = AbortSignal.any([signal, AbortSignal.timeout(this.parts.deliveryTimeoutMs)])
+    try {
+      await untilAborted(this.send(head, target, until), until)
+      return { target, outcome: 'delivered', ms: performance.now() - started }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return { target, outcome: 'failed', ms: performance.now() - started, reason, ...(error instanceof MercuryError ? { code: error.code } : {}) }
+    }
+  }
+
+  private async send ({ record, documentBytes }: Head, target: string, signal: AbortSignal): Promise<void> {
+    const { blocks, pins, routers } = this.parts
+    if (target === BLOCKS_TARGET) {
+      await blocks.put(record.cid, documentBytes, { signal })
+      await pins.pin(record.id, [record.cid], { signal })
+      return
+    }
+    // A router that is no longer configured is owed nothing.
+    await routers.find(({ name }) => name === target)?.put(record.id, record.bytes, { signal })
+  }
+
+  /** Leaves the list alone when it is of another record by now: that one is owed to all. */
+  private async settle (record: ProfileRecord, receipts: readonly Receipt[]): Promise<void> {
+    const key = PREFIX + record.id
+    const delivered = new Set(receipts.filter(({ outcome }) => outcome === 'delivered').map(({ target }) => target))
+    const before = delivered.size > 0 ? await this.parts.store.get(key) : undefined
+    if (!before) return
+    const entry = decodeEntry(before)
+    if (!equals(entry.record, sha256(record.bytes))) return
+    try {
+      await this.parts.store.batch([{ type: 'check', key, value: before }, this.owe(record, entry.targets.filter((target) => !delivered.has(target)))])
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error
+    }
+  }
+}
+
+/** `record` is the sha2-256 of the record that is owed. */
+const decodeEntry = (bytes: Uint8Array): { record: Uint8Array; targets: readonly string[] } => decodeCborMap(bytes) as unknown as { record: Uint8Array; targets: readonly string[] }

@@ -1,0 +1,22 @@
+import type { ProfileId } from '../identity/profile-id.ts'
+import type { KeyValueStore } from '../store/key-value-store.ts'
+import type { PinSet } from '../store/pins.ts'
+import type { LookupParts } from './look-up.ts'
+import type { Outbox } from './outbox.ts'
+import type { Schedule } from './schedule.ts'
+
+/** What the journeys of one client work with. */
+export interface ClientParts extends LookupParts {
+  store: KeyValueStore
+  pins: PinSet
+  outbox: Outbox
+  schedule: Schedule
+  /** Aborted by `close()`. */
+  closing: AbortSignal
+  /** Keeps track of work that goes on after its call has answered, so that `close()` can wait for it. */
+  background(work: Promise<unknown>): void
+  /** Runs the writes of one profile one after another. */
+  exclusively<T>(id: ProfileId, work: () => Promise<T>): Promise<T>
+  /** Calls `listener` after each change of a head, until the signal aborts. */
+  onChange(listener: (id: ProfileId) => void, signal: AbortSignal): void
+}

@@ -1,0 +1,150 @@
+import { equals } from 'uint8arrays'
+import { decodeCbor, decodeCborMap, encodeCbor } from '../cbor.ts'
+import { ConflictError } from '../errors.ts'
+import type { ProfileId } from '../identity/profile-id.ts'
+import { MINUTE_MS } from '../limits.ts'
+import { decodeFloor, encodeFloor, type Floor } from '../naming/floor.ts'
+import { compareRecords, readProfileRecord, type ProfileRecord } from '../naming/record.ts'
+import { verifyDocument, type ProfileDocument } from '../profile/document.ts'
+import type { KeyValueStore, Operation, StoreOptions } from '../store/key-value-store.ts'
+
+/** Distinct documents of one sequence that are kept as evidence of a fork. */
+const MAX_FORK_RECORDS = 8
+
+/** The verified head of a profile as this device keeps it. */
+export interface Head {
+  readonly floor: Floor
+  readonly record: ProfileRecord
+  readonly document: ProfileDocument
+  readonly documentBytes: Uint8Array
+  /** When a router last gave this record, or the owner made it; milliseconds since 1970 by this device's clock. */
+  readonly checkedAt: number
+}
+
+/** Two or more authentic records of one sequence that name different documents. */
+export interface Fork {
+  readonly sequence: bigint
+  /** Reduced records, the winner first. */
+  readonly records: readonly Uint8Array[]
+}
+
+const key = {
+  floor: (id: ProfileId) => `floor/${id}`,
+  record: (id: ProfileId) => `record/${id}`,
+  document: (id: ProfileId) => `document/${id}`,
+  unread: (id: ProfileId) => `unread/${id}`,
+  fork: (id: ProfileId) => `fork/${id}`,
+  checked: (id: ProfileId) => `checked/${id}`,
+  change: (id: ProfileId) => `change/${id}`
+}
+
+/**
+ * What this device knows of profiles, in `state`.
+ *
+ * `floor/`, `record/` and, where the document does not ride in the record, `document/` make the head, `checked/` says when it was last
+ * confirmed. `unread/` is a newer authentic record
+ * whose document could not be had or understood yet. `fork/` is evidence. `change/` marks profiles whose head changed since their mark was
+ * taken; who reads the marks (an index) deletes them.
+ */
+export class ProfileState {
+  private readonly store: KeyValueStore
+  private readonly onChange: (id: ProfileId) => void
+
+  /** @param onChange is told after a head was committed; it must not throw */
+  constructor (store: KeyValueStore, onChange: (id: ProfileId) => void) {
+    this.store = store
+    this.onChange = onChange
+  }
+
+  /** @param now milliseconds since 1970, to tell whether the record has expired */
+  async head (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<Head | undefined> {
+    const [floorBytes, recordBytes] = await Promise.all([this.store.get(key.floor(id), { signal }), this.store.get(key.record(id), { signal })])
+    if (!floorBytes || !recordBytes) return undefined
+    const record = await readProfileRecord(id, recordBytes, { now })
+    const documentBytes = record.documentBytes ?? (await this.store.get(key.document(id), { signal }))
+    if (!documentBytes) return undefined
+    const { document } = await verifyDocument(documentBytes, { id, cid: record.cid })
+    return { floor: decodeFloor(floorBytes), record, document, documentBytes, checkedAt: decodeTime(await this.store.get(key.checked(id), { signal })) }
+  }
+
+  async floor (id: ProfileId, options?: StoreOptions): Promise<Floor | undefined> {
+    const bytes = await this.store.get(key.floor(id), options)
+    return bytes && decodeFloor(bytes)
+  }
+
+  /** The highest authentic record that this device has, its document understood or not: what is relayed. */
+  async newestRecord (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<ProfileRecord | undefined> {
+    const stored = await Promise.all([key.record(id), key.unread(id)].map((name) => this.store.get(name, { signal })))
+    const records = await Promise.all(stored.filter((bytes) => bytes !== undefined).map((bytes) => readProfileRecord(id, bytes, { now })))
+    return records.sort(compareRecords).at(-1)
+  }
+
+  /**
+   * Makes `head` the head, in one batch with `also`, unless the floor is no longer `expected`.
+   *
+   * @throws ConflictError when it is another; nothing is written
+   */
+  async commit (head: Head, expected: Floor | undefined, { also = [], signal }: { also?: readonly Operation[]; signal?: AbortSignal } = {}): Promise<void> {
+    const { id } = head.record
+    const operations: Operation[] = [
+      { type: 'check', key: key.floor(id), value: expected && encodeFloor(expected) },
+      { type: 'put', key: key.floor(id), value: encodeFloor(head.floor) },
+      { type: 'put', key: key.record(id), value: head.record.bytes },
+      head.record.documentBytes ? { type: 'delete', key: key.document(id) } : { type: 'put', key: key.document(id), value: head.documentBytes },
+      { type: 'delete', key: key.unread(id) },
+      { type: 'put', key: key.checked(id), value: encodeCbor(head.checkedAt) },
+      { type: 'put', key: key.change(id), value: head.record.cid.bytes },
+      ...also
+    ]
+    await this.store.batch(operations, { signal })
+    this.onChange(id)
+  }
+
+  /** Notes that a router gave the head's record; not on every look-up, but when the note is over a minute old. */
+  async confirm (head: Head, { now, signal }: { now: number; signal?: AbortSignal }): Promise<void> {
+    if (now - head.checkedAt < MINUTE_MS) return
+    await this.store.put(key.checked(head.record.id), encodeCbor(now), { signal })
+  }
+
+  /** Keeps a newer record whose document cannot be shown, so that it is passed on and asked for again. */
+  async keepUnread (record: ProfileRecord, { now, signal }: { now: number; signal?: AbortSignal }): Promise<void> {
+    const known = await this.store.get(key.unread(record.id), { signal })
+    if (known && compareRecords(await readProfileRecord(record.id, known, { now }), record) >= 0) return
+    await this.store.put(key.unread(record.id), record.bytes, { signal })
+  }
+
+  async fork (id: ProfileId, options?: StoreOptions): Promise<Fork | undefined> {
+    const bytes = await this.store.get(key.fork(id), options)
+    if (!bytes) return undefined
+    const { sequence, records } = decodeCborMap(bytes, { uint64: true })
+    return { sequence: BigInt(sequence as number | bigint), records: records as readonly Uint8Array[] }
+  }
+
+  /** Adds records of one sequence to the evidence; evidence of a lower sequence makes room for it. @returns the evidence, the winner first */
+  async keepFork (id: ProfileId, records: readonly ProfileRecord[], { now, signal }: { now: number; signal?: AbortSignal }): Promise<Fork | undefined> {
+    const sequence = records[0]!.sequence
+    const known = await this.fork(id, { signal })
+    const before = known?.sequence === sequence ? await Promise.all(known.records.map((bytes) => readProfileRecord(id, bytes, { now }))) : []
+    const best = new Map<string, ProfileRecord>()
+    for (const record of [...before, ...records].sort(compareRecords)) best.set(record.cid.toString(), record)
+    const kept = [...best.values()].sort(compareRecords).reverse().slice(0, MAX_FORK_RECORDS).map(({ bytes }) => bytes)
+    if (kept.length < 2) return undefined
+    const encoded = encodeCbor({ sequence, records: kept }, { uint64: true })
+    const stored = await this.store.get(key.fork(id), { signal })
+    if (!stored || !equals(stored, encoded)) await this.store.put(key.fork(id), encoded, { signal })
+    return { sequence, records: kept }
+  }
+}
+
+const decodeTime = (bytes: Uint8Array | undefined): number => (bytes ? (decodeCbor(bytes) as number) : 0)
+
+/** Runs `attempt` again when somebody else changed the floor in between, at most `times` in all. */
+export const retryOnConflict = async <T>(times: number, attempt: () => Promise<T>): Promise<T> => {
+  for (let left = times; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (left <= 1 || !(error instanceof ConflictError)) throw error
+    }
+  }
+}

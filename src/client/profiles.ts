@@ -1,0 +1,278 @@
+import type { CID } from 'multiformats/cid'
+import { ClosedError, MercuryError, checkLimit } from '../errors.ts'
+import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
+import type { Signer } from '../identity/signer.ts'
+import { MAX_AVATAR_BYTES, SECOND_MS } from '../limits.ts'
+import { GoneError, type RouterAnswer } from '../naming/answer.ts'
+import type { NameRouter } from '../naming/name-router.ts'
+import { peekDocument } from '../naming/record.ts'
+import { MAX_MEDIA_TYPE_BYTES } from '../profile/attribute.ts'
+import { RAW, verifyDocument, type ProfileDocument } from '../profile/document.ts'
+import type { ProfileDraft } from '../profile/draft.ts'
+import { viewProfile, type Avatar, type Profile } from '../profile/view.ts'
+import { putBlock } from '../store/block.ts'
+import { createGroupCommit } from '../store/group-commit.ts'
+import type { HashStore } from '../store/hash-store.ts'
+import type { KeyValueStore } from '../store/key-value-store.ts'
+import { createPinSet } from '../store/pins.ts'
+import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
+import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
+import { Outbox } from './outbox.ts'
+import type { ClientParts } from './parts.ts'
+import { ProfileState, type Fork, type Head } from './profile-state.ts'
+import { accept, edit, publish, remove, type DeliveryOptions, type PublishOptions } from './publish.ts'
+import type { Published } from './receipt.ts'
+import { Schedule } from './schedule.ts'
+import { ticks, type WatchOptions } from './watch.ts'
+
+export interface ProfilesOptions {
+  blocks: HashStore
+  /** Asked all at once; their names differ. */
+  routers: readonly NameRouter[]
+  /** Where floors, records and what is owed live: persistent, with atomic and conditional batches. */
+  state: KeyValueStore
+  /** Milliseconds since 1970; `Date.now` by default. It never decides what is accepted, only what has expired. */
+  clock?: () => number
+  /** How long one router may take; 20 s by default. */
+  routerTimeoutMs?: number
+  /** How long a document that does not ride in its record may take; 30 s by default. */
+  blockTimeoutMs?: number
+  /** How long one delivery may take; 60 s by default. */
+  deliveryTimeoutMs?: number
+  /** Takes a `state` that forgets: floors are then gone with the process, and rollbacks with them unseen. */
+  volatile?: boolean
+}
+
+export interface ResolveOptions {
+  policy?: Policy
+  /** Multiaddrs or URLs where the document's block may be had. */
+  hints?: readonly string[]
+  /** The pledge digest that a link pinned, 32 bytes. */
+  next?: Uint8Array
+  /** Keeps the profile from now on: its blocks are pinned here, its record is passed on by `keepAlive`. */
+  keep?: boolean
+  signal?: AbortSignal
+}
+
+/** `confirmed`: a router gave this record now. `cached`: none did. `expired`: the record is past its validity. `behind`: a newer record exists whose document could not be had. */
+export type Freshness = 'confirmed' | 'cached' | 'expired' | 'behind'
+
+export interface Resolved {
+  id: ProfileId
+  profile: Profile
+  cid: CID
+  /** The record's. */
+  sequence: bigint
+  freshness: Freshness
+  expiresAt: Date
+  /** There while another authentic document of this sequence is known. */
+  fork?: Fork
+  /** This version was not made over the one that this device knew before. */
+  branch?: true
+  /** The router that gave the record, or `cache`. */
+  source: string
+  /** When a router last gave it, by this device's clock. */
+  checkedAt: Date
+  answers: readonly RouterAnswer[]
+  document: ProfileDocument
+  documentBytes: Uint8Array
+  /** The record in its reduced form. */
+  recordBytes: Uint8Array
+}
+
+export interface Profiles {
+  /**
+   * Signs `draft` as the next version, saves it in one synced batch, sends it to the block store and all routers, and answers as `wait` asks.
+   *
+   * @throws InvalidDraftError, ConflictError, SequenceUnknownError, GoneError, UndeliveredError, StoreError
+   */
+  publish(draft: ProfileDraft, signer: Signer, options?: PublishOptions): Promise<Published>
+  /** Reads, changes and publishes; again when another device was faster. `change` may be called more than once. */
+  edit(signer: Signer, change: (draft: ProfileDraft) => ProfileDraft | Promise<ProfileDraft>, options?: PublishOptions): Promise<Published>
+  /** Takes a version signed elsewhere and keeps it: no key needed. The document may be left out where it rides in the record. */
+  accept(signed: { document?: Uint8Array; record: Uint8Array }, options?: DeliveryOptions & { id?: ProfileId }): Promise<Published>
+  /** Stores a picture or other file of 1 byte to 1 MiB as one raw block, which is a UnixFS file to IPFS, ready to stand in a draft. */
+  attach(bytes: Uint8Array, options: { type: string; signal?: AbortSignal }): Promise<Avatar>
+  /**
+   * The profile as its owner last signed it, and how that is known. `id` in any accepted spelling.
+   *
+   * @throws NotFoundError, UnreachableError, GoneError (each with `answers`), NotAProfileError, UnsupportedError, RefusedHeadError
+   */
+  resolve(id: string, options?: ResolveOptions): Promise<Resolved>
+  /** Yields the profile now and after each change, until the signal aborts, the loop is left or the client closes. Ends with GoneError. */
+  watch(id: string, options?: WatchOptions & Pick<ResolveOptions, 'policy'>): AsyncIterable<Resolved>
+  /** Publishes a tombstone: final. */
+  remove(signer: Signer, options?: PublishOptions): Promise<Published>
+  /** One pass over what is owed and what is due; see `KeepAliveOptions`. */
+  keepAlive(options?: KeepAliveOptions): Promise<void>
+  /** The last fork of a profile that this device has evidence of, ended or not. */
+  fork(id: string, options?: { signal?: AbortSignal }): Promise<Fork | undefined>
+  /** Profiles whose deliveries are still owed. */
+  owed(options?: { signal?: AbortSignal }): AsyncIterable<{ id: ProfileId; targets: readonly string[] }>
+  /** Profiles that are kept: published, accepted or resolved with `keep` here. */
+  kept(options?: { signal?: AbortSignal }): AsyncIterable<ProfileId>
+  /** Ends its own work; what is still owed is sent by the next client over the same state. Closes none of the stores and routers it was given. */
+  close(): Promise<void>
+}
+
+/** @throws MercuryError `VOLATILE_STATE` when `state` cannot promise what floors need, `INVALID_ARGUMENT` when two routers share a name */
+export const createProfiles = (options: ProfilesOptions): Profiles => {
+  const { blocks, routers, state } = options
+  checkState(state, options.volatile === true)
+  if (new Set(routers.map(({ name }) => name)).size < routers.length) throw new MercuryError('INVALID_ARGUMENT', 'two routers have the same name')
+  const closing = new AbortController()
+  const underWay = new Set<Promise<unknown>>()
+  const listeners = new Set<(id: ProfileId) => void>()
+  const parts = createParts(options, { closing: closing.signal, underWay, listeners })
+  let begun = false
+
+  /** The first call of a client sends what an earlier one left. */
+  const begin = (): void => {
+    if (closing.signal.aborted) throw new ClosedError('client')
+    if (begun) return
+    begun = true
+    parts.background(flushOutbox({ concurrency: 4, signal: closing.signal }, parts))
+  }
+
+  const resolve = async (text: string, { policy = 'first', hints, next, keep = false, signal }: ResolveOptions = {}): Promise<Resolved> => {
+    begin()
+    const id = parseProfileId(text)
+    const lookup = await lookUp(id, { policy, hints, next, signal: withClosing(signal, closing.signal) }, parts)
+    if (!lookup.head) throw absence(id, lookup)
+    if (lookup.head.floor.gone) throw new GoneError(id, lookup.answers)
+    if (keep) await keepProfile(lookup.head, parts, signal)
+    return describe(lookup, lookup.head)
+  }
+
+  return {
+    async publish (draft, signer, publishOptions = {}) {
+      begin()
+      return publish(draft, signer, publishOptions, parts)
+    },
+    async edit (signer, change, publishOptions = {}) {
+      begin()
+      return edit(signer, change, publishOptions, parts)
+    },
+    async accept (signed, { id, ...deliveryOptions } = {}) {
+      begin()
+      return accept(signed, id ?? (await ownerOf(signed)), deliveryOptions, parts)
+    },
+    async attach (bytes, { type, signal }) {
+      begin()
+      checkLimit('attachment bytes', MAX_AVATAR_BYTES, bytes.byteLength)
+      if (bytes.byteLength === 0) throw new MercuryError('INVALID_ATTACHMENT', 'an empty file cannot be attached')
+      if (!/^[\w.+-]+\/[\w.+-]+$/.test(type) || type.length > MAX_MEDIA_TYPE_BYTES) throw new MercuryError('INVALID_ATTACHMENT', `${JSON.stringify(type.slice(0, 80))} is not a media type such as image/png`)
+      return { cid: await putBlock(blocks, bytes, RAW, { signal }), type, size: bytes.byteLength }
+    },
+    resolve,
+    async * watch (text, { policy = 'all', ...watchOptions } = {}) {
+      begin()
+      const id = parseProfileId(text)
+      let shown: Resolved | undefined
+      for await (const _ of ticks(id, watchOptions, parts)) {
+        const resolved = await resolve(id, { policy, signal: watchOptions.signal }).catch(notYet)
+        if (!resolved || (shown && resolved.sequence === shown.sequence && resolved.cid.equals(shown.cid))) continue
+        shown = resolved
+        yield resolved
+      }
+    },
+    async remove (signer, publishOptions = {}) {
+      begin()
+      return remove(signer, publishOptions, parts)
+    },
+    async keepAlive (keepAliveOptions = {}) {
+      begin()
+      await keepAlive(keepAliveOptions, parts)
+    },
+    async fork (text, forkOptions) {
+      return parts.state.fork(parseProfileId(text), forkOptions)
+    },
+    owed: (owedOptions) => parts.outbox.entries(owedOptions),
+    kept: (keptOptions) => parts.schedule.kept(keptOptions),
+    async close () {
+      closing.abort(new ClosedError('client'))
+      await Promise.allSettled(underWay)
+    }
+  }
+}
+
+const createParts = (options: ProfilesOptions, { closing, underWay, listeners }: { closing: AbortSignal; underWay: Set<Promise<unknown>>; listeners: Set<(id: ProfileId) => void> }): ClientParts => {
+  const { blocks, routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS } = options
+  const store = createGroupCommit(state)
+  const pins = createPinSet({ state: store, blocks })
+  const lastById = new Map<ProfileId, Promise<unknown>>()
+  return {
+    state: new ProfileState(store, (id) => { for (const listener of listeners) listener(id) }),
+    store,
+    blocks,
+    pins,
+    routers,
+    clock,
+    routerTimeoutMs,
+    blockTimeoutMs,
+    outbox: new Outbox({ store, blocks, pins, routers, deliveryTimeoutMs }),
+    schedule: new Schedule(store),
+    closing,
+    background (work) {
+      // Whoever asked for the work hears of its failure; here it only has to end.
+      const ended = work.catch(() => {}).finally(() => underWay.delete(ended))
+      underWay.add(ended)
+    },
+    async exclusively (id, work) {
+      const turn = (lastById.get(id) ?? Promise.resolve()).then(work, work)
+      lastById.set(id, turn)
+      try {
+        return await turn
+      } finally {
+        if (lastById.get(id) === turn) lastById.delete(id)
+      }
+    },
+    onChange (listener, signal) {
+      if (signal.aborted) return
+      listeners.add(listener)
+      signal.addEventListener('abort', () => listeners.delete(listener), { once: true })
+    }
+  }
+}
+
+const checkState = ({ supports }: KeyValueStore, isVolatile: boolean): void => {
+  if (!supports.atomicBatch || !supports.conditionalBatch) throw new MercuryError('VOLATILE_STATE', 'state must write batches atomically and honour their checks')
+  if (!supports.persistence && !isVolatile) throw new MercuryError('VOLATILE_STATE', 'state forgets when the process ends, and floors with it; pass volatile: true if that is meant')
+}
+
+const keepProfile = async (head: Head, { pins, schedule, store, clock }: ClientParts, signal: AbortSignal | undefined): Promise<void> => {
+  const { id, cid } = head.record
+  await pins.pin(id, [cid], { signal })
+  await store.batch(await schedule.keep(id, clock(), { signal }), { signal })
+}
+
+const describe = ({ behind, fork, answers, confirmedBy }: Lookup, { record, document, documentBytes, floor, checkedAt }: Head): Resolved => ({
+  id: record.id,
+  profile: viewProfile(document),
+  cid: record.cid,
+  sequence: record.sequence,
+  freshness: behind ? 'behind' : record.expired ? 'expired' : confirmedBy === undefined ? 'cached' : 'confirmed',
+  expiresAt: record.validUntil,
+  ...(fork ? { fork } : {}),
+  ...(floor.branch ? { branch: true } : {}),
+  source: confirmedBy ?? 'cache',
+  checkedAt: new Date(checkedAt),
+  answers,
+  document,
+  documentBytes,
+  recordBytes: record.bytes
+})
+
+/** Whose version it is, by the document's own word; everything is then verified against that ID. */
+const ownerOf = async ({ document, record }: { document?: Uint8Array; record: Uint8Array }): Promise<ProfileId> => {
+  const documentBytes = document ?? peekDocument(record)
+  if (!documentBytes) throw new MercuryError('DOCUMENT_MISSING', 'the record does not carry its document; pass the document or the id too')
+  return (await verifyDocument(documentBytes, { id: 'any' })).id
+}
+
+const notYet = (error: unknown): undefined => {
+  if (error instanceof MercuryError && (error.code === 'NOT_FOUND' || error.code === 'UNREACHABLE')) return undefined
+  throw error
+}
+
+const withClosing = (signal: AbortSignal | undefined, closing: AbortSignal): AbortSignal => (signal ? AbortSignal.any([signal, closing]) : closing)

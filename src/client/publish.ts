@@ -1,0 +1,196 @@
+import type { CID } from 'multiformats/cid'
+import { ConflictError, MercuryError } from '../errors.ts'
+import type { ProfileId } from '../identity/profile-id.ts'
+import type { Signer } from '../identity/signer.ts'
+import { CLOCK_WARNING_MS, SECOND_MS } from '../limits.ts'
+import { GoneError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
+import { createRecord, readProfileRecord, validateRecord } from '../naming/record.ts'
+import { raiseFloor } from '../naming/floor.ts'
+import { documentDigest, documentTime, signDocument, verifyDocument } from '../profile/document.ts'
+import { draftOf, type ProfileDraft } from '../profile/draft.ts'
+import { lookUp } from './look-up.ts'
+import { BLOCKS_TARGET } from './outbox.ts'
+import type { ClientParts } from './parts.ts'
+import { retryOnConflict, type Head } from './profile-state.ts'
+import { UndeliveredError, type Published, type Receipt, type Wait } from './receipt.ts'
+
+const CONFLICT_TRIES = 5
+
+/** What happens while a version is made and sent, for a terminal or a log. */
+export type PublishProgress =
+  | { type: 'looked-up'; sequence: bigint | undefined; answers: readonly RouterAnswer[] }
+  | { type: 'signed'; sequence: bigint; documentBytes: number; recordBytes: number; inline: boolean }
+  | { type: 'saved' }
+  | { type: 'receipt'; receipt: Receipt }
+  | { type: 'warning'; code: 'CLOCK'; message: string }
+
+export interface DeliveryOptions {
+  /** When to answer: saved here, taken by one router (and, where the document does not ride in the record, the block store), or by all. */
+  wait?: Wait
+  signal?: AbortSignal
+  onProgress?: (progress: PublishProgress) => void
+}
+
+export interface PublishOptions extends DeliveryOptions {
+  /** The version that the draft was made over; `CONFLICT` when the head is another. */
+  after?: CID
+  /** Says that this key never published before, so that nobody needs to be asked for a version above which to go on. */
+  first?: boolean
+  /** How long the record is valid; 365 days by default. */
+  validityMs?: number
+  /** How long others may answer from memory; 5 minutes by default. */
+  ttlMs?: number
+}
+
+/** Nobody could say whether there is a version already; publishing below it would be lost. */
+export class SequenceUnknownError extends MercuryError {
+  override readonly name = 'SequenceUnknownError'
+  readonly answers: readonly RouterAnswer[]
+  constructor (id: ProfileId, answers: readonly RouterAnswer[], options?: ErrorOptions) {
+    super('SEQUENCE_UNKNOWN', `no router could say which version of ${id} is the newest; try again online, or say that it is the first`, options)
+    this.answers = answers
+  }
+}
+
+/** Publishes `draft` as the next version over whatever head there is. */
+export const publish = (draft: ProfileDraft, signer: Signer, options: PublishOptions, parts: ClientParts): Promise<Published> =>
+  parts.exclusively(signer.id, () =>
+    retryOnConflict(options.after ? 1 : CONFLICT_TRIES, async () => {
+      const base = await findBase(signer.id, options, parts)
+      if (options.after && !base.head?.record.cid.equals(options.after)) throw new ConflictError(`the newest version of ${signer.id} is ${base.head?.record.cid.toString() ?? 'none'}, not ${options.after.toString()}; read it and try again`)
+      return publishOver(base, { draft }, signer, options, parts)
+    })
+  )
+
+/** Reads the head, changes its draft, publishes; again from the start when another device was faster. */
+export const edit = (signer: Signer, change: (draft: ProfileDraft) => ProfileDraft | Promise<ProfileDraft>, options: PublishOptions, parts: ClientParts): Promise<Published> =>
+  parts.exclusively(signer.id, () =>
+    retryOnConflict(CONFLICT_TRIES, async () => {
+      const base = await findBase(signer.id, options, parts)
+      if (!base.head && base.sequence > 0n) throw new UnreachableError(signer.id, base.answers, { what: `version ${base.sequence} of ${signer.id} was found, but nobody had its document to edit` })
+      const before = base.head ? draftOf(base.head.document) : {}
+      return publishOver(base, { draft: await change(copyOf(before) as ProfileDraft), before }, signer, options, parts)
+    })
+  )
+
+/** Publishes the tombstone. */
+export const remove = (signer: Signer, options: PublishOptions, parts: ClientParts): Promise<Published> =>
+  parts.exclusively(signer.id, () =>
+    retryOnConflict(CONFLICT_TRIES, async () => {
+      const base = await findBase(signer.id, options, parts)
+      return publishOver(base, { draft: {}, gone: true }, signer, options, parts)
+    })
+  )
+
+/** Takes a version that its owner signed elsewhere: no key needed. */
+export const accept = async ({ document, record }: { document?: Uint8Array; record: Uint8Array }, id: ProfileId, options: DeliveryOptions, parts: ClientParts): Promise<Published> =>
+  parts.exclusively(id, () =>
+    retryOnConflict(CONFLICT_TRIES, async () => {
+      const now = parts.clock()
+      const candidate = await readProfileRecord(id, record, { now })
+      const documentBytes = document ?? candidate.documentBytes
+      if (!documentBytes) throw new MercuryError('DOCUMENT_MISSING', 'the record does not carry its document; pass the document too')
+      const verified = await verifyDocument(documentBytes, { id, cid: candidate.cid })
+      const known = await parts.state.head(id, { now, signal: options.signal })
+      if (known?.floor.gone && !candidate.cid.equals(known.floor.cid)) throw new GoneError(id, [])
+      const floor = raiseFloor(id, candidate, verified.document, known?.floor)
+      return commitAndDeliver({ record: candidate, document: verified.document, documentBytes, floor, checkedAt: now }, known, options, parts)
+    })
+  )
+
+interface Base {
+  head: Head | undefined
+  /** The highest sequence known, that of a record whose document could not be read too. */
+  sequence: bigint
+  answers: readonly RouterAnswer[]
+  found?: Published['found']
+}
+
+const findBase = async (id: ProfileId, { wait, first, after, signal, onProgress }: PublishOptions, parts: ClientParts): Promise<Base> => {
+  const floor = await parts.state.floor(id, { signal })
+  const asks = floor ? wait !== 'local' || after !== undefined : !first
+  const { head, answers, confirmedBy } = await lookUp(id, { policy: asks ? 'all' : 'offline', signal }, parts)
+  if (asks) onProgress?.({ type: 'looked-up', sequence: head?.record.sequence, answers })
+  if (head?.floor.gone) throw new GoneError(id, answers)
+  const newest = await parts.state.newestRecord(id, { now: parts.clock(), signal })
+  const nobodySays = answers.length > 0 && !answers.some(({ outcome }) => outcome === 'none')
+  if (asks && !newest && nobodySays) throw new SequenceUnknownError(id, answers)
+  const found = !floor && newest && confirmedBy !== undefined ? { found: { sequence: newest.sequence, source: confirmedBy } } : {}
+  return { head, answers, sequence: newest?.sequence ?? 0n, ...found }
+}
+
+interface Change {
+  draft: ProfileDraft
+  before?: ProfileDraft
+  gone?: boolean
+}
+
+const publishOver = async ({ head, sequence, found }: Base, { draft, before, gone }: Change, signer: Signer, options: PublishOptions, parts: ClientParts): Promise<Published> => {
+  const { validityMs, ttlMs, signal, onProgress } = options
+  const now = parts.clock()
+  const time = documentTime(draft.kind ?? head?.document.kind, now)
+  if (head && head.document.time * SECOND_MS > now + CLOCK_WARNING_MS) {
+    onProgress?.({ type: 'warning', code: 'CLOCK', message: `the version before this one is dated ${new Date(head.document.time * SECOND_MS).toISOString()}; this clock says ${new Date(now).toISOString()}` })
+  }
+  const prev = head ? documentDigest(head.record.cid) : null
+  const signed = await signDocument(draft, signer, { seq: nextSequence(sequence, time), prev, time }, { base: head?.document, before, gone, signal })
+  const record = await validateRecord(signer.id, await createRecord(signed, signer, { now, validityMs, ttlMs, signal }), { now })
+  onProgress?.({ type: 'signed', sequence: record.sequence, documentBytes: signed.bytes.byteLength, recordBytes: record.bytes.byteLength, inline: record.documentBytes !== undefined })
+  const next = { record, document: signed.document, documentBytes: signed.bytes, floor: raiseFloor(signer.id, record, signed.document, head?.floor), checkedAt: now }
+  const published = await commitAndDeliver(next, head, options, parts)
+  return found ? { ...published, found } : published
+}
+
+/** Above every version known, and above the owner's own past even where a router withholds it. */
+const nextSequence = (highest: bigint, time: number): number => {
+  const next = highest + 1n > BigInt(time) ? highest + 1n : BigInt(time)
+  if (next > BigInt(Number.MAX_SAFE_INTEGER)) throw new MercuryError('SEQUENCE_EXHAUSTED', `there is no version above ${highest}; only a succession to the next key goes on`)
+  return Number(next)
+}
+
+const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'any', signal, onProgress }: DeliveryOptions, parts: ClientParts): Promise<Published> => {
+  const { outbox, schedule, state, closing } = parts
+  const { id, cid, sequence } = head.record
+  const targets = outbox.targets()
+  const also = [outbox.owe(head.record, targets), ...(await schedule.keep(id, parts.clock(), { signal }))]
+  await state.commit(head, known?.floor, { also, signal })
+  onProgress?.({ type: 'saved' })
+  const receipts: Receipt[] = []
+  const summary = (): Published => ({ id, cid, sequence, receipts: [...receipts], pending: targets.filter((target) => !receipts.some((receipt) => receipt.target === target && receipt.outcome === 'delivered')) })
+  const isEnough = (): boolean => wait === 'local' || (wait === 'all' ? summary().pending.length === 0 : isTaken(head, targets, receipts))
+  const { promise: enough, resolve } = Promise.withResolvers<void>()
+  if (isEnough()) resolve()
+  const delivery = outbox.deliver(head, targets, {
+    signal: closing,
+    onReceipt: (receipt) => {
+      receipts.push(receipt)
+      onProgress?.({ type: 'receipt', receipt })
+      if (isEnough()) resolve()
+    }
+  })
+  parts.background(delivery)
+  await Promise.race([enough, delivery, ...(signal ? [aborted(signal)] : [])])
+  if (!isEnough()) throw new UndeliveredError(summary())
+  return summary()
+}
+
+/** One router has the record, and whoever finds it there can have the document. */
+const isTaken = (head: Head, targets: readonly string[], receipts: readonly Receipt[]): boolean => {
+  const has = (target: string): boolean => receipts.some((receipt) => receipt.target === target && receipt.outcome === 'delivered')
+  const routers = targets.filter((target) => target !== BLOCKS_TARGET)
+  return (routers.length === 0 || routers.some(has)) && (head.record.documentBytes !== undefined || !targets.includes(BLOCKS_TARGET) || has(BLOCKS_TARGET))
+}
+
+const aborted = (signal: AbortSignal): Promise<never> => {
+  const { promise, reject } = Promise.withResolvers<never>()
+  if (signal.aborted) reject(signal.reason as Error)
+  else signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  return promise
+}
+
+/** What `change` may alter in place; CIDs and bytes are shared. */
+const copyOf = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(copyOf)
+  const isMap = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  return isMap ? Object.fromEntries(Object.entries(value).map(([key, child]) => [key, copyOf(child)])) : value
+}
