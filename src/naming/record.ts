@@ -8,7 +8,8 @@ import { verifySignature } from '../identity/ed25519.ts'
 import { encodeProfileId, publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_CANDIDATES, MAX_RECORD_BYTES, RECORD_TTL_MS, RECORD_VALIDITY_MS } from '../limits.ts'
-import { DAG_CBOR, SHA2_256, documentCid, type SignedDocument } from '../profile/document.ts'
+import { documentCid, type SignedDocument } from '../profile/document.ts'
+import { DAG_CBOR } from '../store/block.ts'
 import { encodeReducedEnvelope, parseEnvelope, readEd25519Key, type Envelope } from './envelope.ts'
 import { InvalidRecordError } from './invalid-record.ts'
 import { formatValidity, parseValidity, validityMs } from './validity.ts'
@@ -19,6 +20,7 @@ const NANOSECONDS_IN_MS = 1_000_000n
 const MAX_UINT64 = 2n ** 64n - 1n
 const MAX_TTL_MS = Number(MAX_UINT64 / NANOSECONDS_IN_MS)
 const SIGNATURE_BYTES = 64
+const SHA2_256 = 0x12
 
 /** An authentic IPNS record of a name, whatever it points to and whether it has expired or not. */
 export interface IpnsRecord {
