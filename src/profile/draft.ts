@@ -1,10 +1,10 @@
 import { CID } from 'multiformats/cid'
 import { equals } from 'uint8arrays'
 import { utf8Length } from '../bytes.ts'
-import { encodeCbor, type CborMap, type CborValue } from '../cbor.ts'
+import { decodeCbor, encodeCbor, type CborMap, type CborValue } from '../cbor.ts'
 import { MercuryError } from '../errors.ts'
-import { MAX_ATTRIBUTE_KEY_LENGTH, MAX_AVATAR_BYTES, MAX_BIO_BYTES, MAX_NAME_BYTES, MAX_TAGS, MAX_TAG_BYTES } from '../limits.ts'
-import { LINK_SCHEMES, MAX_LINKS, MAX_MEDIA_TYPE_BYTES, MAX_URL_BYTES, MICRODEGREES, hasLinkScheme, isAttributeKey } from './attribute.ts'
+import { MAX_ATTRIBUTE_KEY_LENGTH, MAX_AVATAR_BYTES, MAX_BIO_BYTES, MAX_KIND_BYTES, MAX_NAME_BYTES, MAX_TAGS, MAX_TAG_BYTES } from '../limits.ts'
+import { LINK_SCHEMES, MAX_LINKS, MAX_MEDIA_TYPE_BYTES, MAX_PRECISION_METRES, MAX_URL_BYTES, MICRODEGREES, hasControls, hasLinkScheme, isAttributeKey, isLanguageTag } from './attribute.ts'
 import { viewAttribute, type Avatar, type Location, type ProfileLink } from './view.ts'
 
 /**
@@ -45,7 +45,6 @@ export class InvalidDraftError extends MercuryError {
 }
 
 const RESERVED: ReadonlySet<string> = new Set(['kind', 'listed'])
-const LANGUAGE_TAG = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/
 
 /**
  * The `attrs` map of a document.
@@ -56,13 +55,32 @@ const LANGUAGE_TAG = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/
  * @throws InvalidDraftError
  */
 export const encodeAttributes = (draft: ProfileDraft, base: CborMap = {}, before?: ProfileDraft): CborMap => {
-  const isCarried = (key: string): boolean => (before ? isSame(draft[key], before[key]) : key.includes('/') && draft[key] === undefined)
+  const isCarried = (key: string): boolean => {
+    if (!before) return key.includes('/') && draft[key] === undefined
+    // A draft cannot name these as attributes, so no change can have touched them.
+    return RESERVED.has(key) || isSame(draft[key], before[key])
+  }
   const carried = Object.entries(base).filter(([key]) => isCarried(key))
   const carriedKeys = new Set(carried.map(([key]) => key))
   const written = Object.keys(draft)
     .filter((key) => !RESERVED.has(key) && !carriedKeys.has(key) && !isEmpty(draft[key]))
     .map((key): [string, CborValue] => [key, encodeAttribute(key, draft[key])])
   return Object.fromEntries([...carried, ...written])
+}
+
+/** The kind that `draft` asks for; undefined when it does not say. @throws InvalidDraftError */
+export const readKind = ({ kind }: ProfileDraft): string | undefined => {
+  const asked: unknown = kind ?? undefined
+  if (asked === undefined) return undefined
+  if (typeof asked !== 'string' || asked === '' || !asked.isWellFormed() || utf8Length(asked) > MAX_KIND_BYTES) throw new InvalidDraftError('kind', `must be text of 1 to ${MAX_KIND_BYTES} bytes`)
+  return asked
+}
+
+/** Whether `draft` asks to be indexed for search. @throws InvalidDraftError when it says neither true nor false: `'no'` must not mean yes */
+export const readListed = ({ listed }: ProfileDraft): boolean => {
+  const asked: unknown = listed ?? false
+  if (typeof asked !== 'boolean') throw new InvalidDraftError('listed', 'must be true or false')
+  return asked
 }
 
 /** The draft that stands for a document: every attribute that a view can read, as a writer would write it. */
@@ -80,11 +98,12 @@ const encodeAttribute = (key: string, value: unknown): CborValue => {
   const encoder = Object.hasOwn(encoders, key) ? encoders[key] : undefined
   if (encoder) return encoder(key, value)
   try {
-    encodeCbor(value as CborValue)
+    // A copy, read back from as deep as it stands in the document: what a document cannot hold is refused here, by name.
+    const [attrs] = decodeCbor(encodeCbor([{ [key]: value as CborValue }])) as readonly [CborMap]
+    return attrs[key]!
   } catch (error) {
     throw new InvalidDraftError(key, `has a value that a profile cannot hold: ${(error as Error).message}`, { cause: error })
   }
-  return value as CborValue
 }
 
 const text = (maxBytes: number) => (path: string, value: unknown): string => {
@@ -97,22 +116,21 @@ const text = (maxBytes: number) => (path: string, value: unknown): string => {
 
 const name = (path: string, value: unknown): string => {
   const normalised = text(MAX_NAME_BYTES)(path, value)
-  // C0, DEL and C1 controls; U+202A-202E and U+2066-2069 reorder what stands beside the name.
-  if (/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(normalised)) throw new InvalidDraftError(path, 'has a control character or a bidirectional override')
+  if (hasControls(normalised)) throw new InvalidDraftError(path, 'has a control character or a bidirectional override')
   return normalised
 }
 
 const tags = (path: string, value: unknown): CborValue => list(path, value, MAX_TAGS).map((tag, i) => text(MAX_TAG_BYTES)(`${path}[${i}]`, tag))
 
 const lang = (path: string, value: unknown): string => {
-  if (typeof value !== 'string' || value.length > 64 || !LANGUAGE_TAG.test(value)) throw new InvalidDraftError(path, 'must be a BCP 47 language tag such as en or pt-BR')
+  if (typeof value !== 'string' || !isLanguageTag(value)) throw new InvalidDraftError(path, 'must be a BCP 47 language tag such as en or pt-BR')
   return value
 }
 
 const location = (path: string, value: unknown): CborMap => {
   const { lat, lon, precision, ...rest } = map(path, value)
   checkNoRest(path, rest, 'lat, lon and precision')
-  if (precision !== undefined && !isWhole(precision, 0, 20_100_000)) throw new InvalidDraftError(`${path}.precision`, 'must be whole metres from 0 to 20,100,000')
+  if (precision !== undefined && !isWhole(precision, 0, MAX_PRECISION_METRES)) throw new InvalidDraftError(`${path}.precision`, `must be whole metres from 0 to ${MAX_PRECISION_METRES}`)
   return { lat: degrees(`${path}.lat`, lat, 90), lon: degrees(`${path}.lon`, lon, 180), ...(precision === undefined ? {} : { precision: precision as number }) }
 }
 

@@ -2,7 +2,7 @@ import { CID } from 'multiformats/cid'
 import { utf8Length } from '../bytes.ts'
 import { isCborMap, type CborMap, type CborValue } from '../cbor.ts'
 import { MAX_AVATAR_BYTES, MAX_BIO_BYTES, MAX_NAME_BYTES, MAX_TAGS, MAX_TAG_BYTES } from '../limits.ts'
-import { MAX_LINKS, MAX_MEDIA_TYPE_BYTES, MAX_URL_BYTES, MICRODEGREES, hasLinkScheme, isAttributeKey } from './attribute.ts'
+import { MAX_LINKS, MAX_MEDIA_TYPE_BYTES, MAX_PRECISION_METRES, MAX_URL_BYTES, MICRODEGREES, hasControls, hasLinkScheme, isAttributeKey, isLanguageTag } from './attribute.ts'
 
 export interface Location {
   /** Degrees north. */
@@ -68,6 +68,14 @@ export const viewAttribute = (key: string, value: CborValue): { value: unknown }
 const text = (maxBytes: number) => (value: CborValue | undefined): string | undefined =>
   typeof value === 'string' && value !== '' && utf8Length(value) <= maxBytes ? value : undefined
 
+/** A forger writes with a program of his own: what no writer may put into a name, no view may show. */
+const name = (value: CborValue): string | undefined => {
+  const shown = text(MAX_NAME_BYTES)(value)
+  return shown !== undefined && !hasControls(shown) ? shown : undefined
+}
+
+const lang = (value: CborValue): string | undefined => (typeof value === 'string' && isLanguageTag(value) ? value : undefined)
+
 const list = <T>(max: number, view: (value: CborValue) => T | undefined) => (value: CborValue): T[] | undefined => {
   if (!Array.isArray(value) || value.length > max) return undefined
   const entries = value.map(view)
@@ -78,7 +86,7 @@ const location = (value: CborValue): Location | undefined => {
   if (!isCborMap(value)) return undefined
   const { lat, lon, precision } = value
   if (!isWithin(lat, 90 * MICRODEGREES) || !isWithin(lon, 180 * MICRODEGREES)) return undefined
-  if (precision !== undefined && !(typeof precision === 'number' && precision >= 0)) return undefined
+  if (precision !== undefined && !(typeof precision === 'number' && precision >= 0 && precision <= MAX_PRECISION_METRES)) return undefined
   return { lat: lat / MICRODEGREES, lon: lon / MICRODEGREES, ...(precision === undefined ? {} : { precision }) }
 }
 
@@ -103,11 +111,11 @@ const link = (value: CborValue): ProfileLink | undefined => {
 
 const WELL_KNOWN = ['name', 'bio', 'tags', 'type', 'lang', 'location', 'avatar', 'links'] as const
 const views: Readonly<Record<string, (value: CborValue) => unknown>> = {
-  name: text(MAX_NAME_BYTES),
+  name,
   bio: text(MAX_BIO_BYTES),
   tags: list(MAX_TAGS, text(MAX_TAG_BYTES)),
   type: text(MAX_NAME_BYTES),
-  lang: text(64),
+  lang,
   location,
   avatar,
   links: list(MAX_LINKS, link)
