@@ -172,7 +172,7 @@ const checkShape = (shape: Shape, expected: ProfileId | 'any'): ProfileId => {
   if (shape.has('homes')) for (const home of shape.children('homes', MAX_HOMES)) checkHomeEntry(home)
   if (shape.has('addrs')) shape.texts('addrs', MAX_ADDRESSES, MAX_ADDRESS_BYTES)
   if (shape.has('index')) shape.bytes('index', PROFILE_ID_BYTES)
-  if (shape.has('sealed')) shape.cids('sealed', MAX_SEALED, (cid) => cid.version === 1 && cid.code === RAW && cid.multihash.code === SHA2_256, 'must be a raw block under a sha2-256 CIDv1')
+  if (shape.has('sealed')) shape.cids('sealed', MAX_SEALED, (cid) => cid.version === 1 && cid.code === RAW && cid.multihash.code === SHA2_256 && cid.multihash.digest.byteLength === 32, 'must be a raw block under a sha2-256 CIDv1')
   if (shape.has('listed')) shape.boolean('listed')
   if (shape.has('crit')) shape.texts('crit', MAX_CRITICAL_KEYS, MAX_CRITICAL_KEY_BYTES)
   if (shape.has('gone')) checkTombstone(shape)
