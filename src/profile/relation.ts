@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { compare, equals } from 'uint8arrays'
-import { encodeCbor, type CborMap } from '../cbor.ts'
+import { decodeCborMap, encodeCbor, type CborMap } from '../cbor.ts'
 import { InvalidSignatureError, MercuryError, UnsupportedError } from '../errors.ts'
 import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, type ProfileId } from '../identity/profile-id.ts'
 import { signMap, verifyMap, type MessageSigner } from '../identity/signed-map.ts'
@@ -81,18 +81,20 @@ export const signHalfProof = async (terms: RelationTerms, signer: MessageSigner)
   return addSignature(body, signer)
 }
 
-/** Completes a half proof with the other side's signature. @throws as {@link verifyProof} when the half is not sound */
+/** Completes a half proof with the other side's signature. @throws as {@link verifyProof} when the half is not sound, RelationError `NOT_A_PARTY` when `signer` made that half */
 export const completeProof = async (half: CborMap, signer: MessageSigner): Promise<RelationProof> => {
   const relation = readRelation(half)
   await checkSignatures(half, relation, 'one')
-  return addSignature(half, signer)
+  const proof = await addSignature(half, signer)
+  if (!proof.fromSig || !proof.toSig) throw new RelationError('NOT_A_PARTY', `${signer.id} signed this half; the other side completes it`)
+  return proof
 }
 
 /**
  * Verifies a proof signed by both: IDs, signatures, order, time window, and what the caller expects of it.
  *
  * @param expect `now` in unix seconds; `type`, `from` and `to` where the caller asks for a particular relation; `revocations` known for it
- * @throws InvalidShapeError (`INVALID_RELATION`), InvalidSignatureError, RelationError
+ * @throws InvalidShapeError (`INVALID_RELATION`), InvalidProfileIdError, InvalidSignatureError, UnsupportedError, RelationError
  */
 export const verifyProof = async (proof: CborMap, expect: { now: number; type?: string; from?: ProfileId; to?: ProfileId; revocations?: readonly CborMap[] }): Promise<VerifiedRelation> => {
   const relation = readRelation(proof)
@@ -100,12 +102,18 @@ export const verifyProof = async (proof: CborMap, expect: { now: number; type?: 
   for (const key of ['type', 'from', 'to'] as const) {
     if (expect[key] !== undefined && expect[key] !== relation[key]) throw new RelationError('RELATION_MISMATCH', `the relation's ${key} is ${relation[key]}, not ${expect[key]}`)
   }
-  if (expect.now < relation.time) throw new RelationError('RELATION_NOT_YET_VALID', `the relation starts at ${new Date(relation.time * 1_000).toISOString()}`)
-  if (relation.until !== undefined && expect.now >= relation.until) throw new RelationError('RELATION_ENDED', `the relation ended at ${new Date(relation.until * 1_000).toISOString()}`)
+  if (expect.now < relation.time) throw new RelationError('RELATION_NOT_YET_VALID', `the relation starts at unix second ${relation.time}`)
+  if (relation.until !== undefined && expect.now >= relation.until) throw new RelationError('RELATION_ENDED', `the relation ended at unix second ${relation.until}`)
   for (const revocation of expect.revocations ?? []) {
-    if (await isRevokedBy(relation, revocation)) throw new RelationError('RELATION_REVOKED', 'the relation was revoked by one of its profiles')
+    if (await isRevokedBy(relation, revocation).catch(revokesNothing)) throw new RelationError('RELATION_REVOKED', 'the relation was revoked by one of its profiles')
   }
   return relation
+}
+
+/** Anyone can make up a revocation: one that is malformed must not stand in the way of a relation that holds. */
+const revokesNothing = (error: unknown): false => {
+  if (!(error instanceof MercuryError)) throw error
+  return false
 }
 
 /** Ends a relation for good; `signer` is one of its two profiles. `time` is unix seconds. */
@@ -116,7 +124,11 @@ export const revokeRelation = async (proof: CborMap, signer: MessageSigner, { ti
   return { ...body, sig: await signMap(REVOCATION_CONTEXT, body, signer) }
 }
 
-/** Whether `revocation` names this relation, is by one of its profiles, and is signed. A revocation of another relation revokes nothing here. */
+/**
+ * Whether `revocation` names this relation, is by one of its profiles, and is signed. A revocation of another relation revokes nothing here.
+ *
+ * @throws InvalidShapeError (`INVALID_REVOCATION`), InvalidProfileIdError, UnsupportedError when it is none at all
+ */
 export const isRevokedBy = async (relation: VerifiedRelation, revocation: CborMap): Promise<boolean> => {
   const shape = new Shape(revocation, 'INVALID_REVOCATION', 'revocation')
   if (shape.uint('v') !== 1) throw new UnsupportedError(`revocation version ${shape.uint('v')}`)
@@ -132,7 +144,8 @@ const addSignature = async (half: CborMap, signer: MessageSigner): Promise<Relat
   const { from, to } = readRelation(half)
   if (signer.id !== from && signer.id !== to) throw new RelationError('NOT_A_PARTY', `${signer.id} is not a side of this relation`)
   const sig = await signMap(RELATION_CONTEXT, bodyOf(half), signer)
-  return { ...half, ...(signer.id === from ? { fromSig: sig } : { toSig: sig }) } as RelationProof
+  // Read back, so that it shares no bytes with the arguments.
+  return decodeCborMap(encodeCbor({ ...half, ...(signer.id === from ? { fromSig: sig } : { toSig: sig }) })) as RelationProof
 }
 
 const readRelation = (proof: CborMap): VerifiedRelation => {

@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { isCborMap, type CborMap, type CborValue } from '../cbor.ts'
+import { decodeCborMap, encodeCbor, isCborMap, type CborMap, type CborValue } from '../cbor.ts'
 import { InvalidSignatureError, UnsupportedError } from '../errors.ts'
 import { verifyPledge, type Pledge } from '../identity/pledge.ts'
 import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, profileIdFromPublicKey, type ProfileId } from '../identity/profile-id.ts'
@@ -34,7 +34,8 @@ export interface VerifiedSuccession {
 /** The succession from `from` to `next`, whose key `pledge` of `from` covers. */
 export const createSuccession = async ({ from, pledge, last, time }: { from: ProfileId; pledge: Pledge; last: Uint8Array | null; time: number }, next: Signer): Promise<Succession> => {
   const body = { v: 1 as const, from: encodeProfileId(from), key: next.publicKey, pledge: pledge.sig, last, time }
-  const succession = { ...body, sig: await signMap(SUCCESSION_CONTEXT, body, next) }
+  // Read back, so that it shares no bytes with the arguments.
+  const succession = decodeCborMap(encodeCbor({ ...body, sig: await signMap(SUCCESSION_CONTEXT, body, next) })) as Succession
   await verifySuccession(succession)
   return succession
 }
