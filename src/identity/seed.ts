@@ -7,6 +7,8 @@ import { createPledge } from './pledge.ts'
 import { createSigner } from './signer.ts'
 import { childNode, masterNode, type KeyNode } from './slip10.ts'
 
+export type { LeafKeys, Persona } from './persona.ts'
+
 /** The first step of every path, so that the words of a wallet can serve here too without sharing a key with it. */
 const PURPOSE = 7_169_394
 const PHRASE_LENGTHS = [12, 15, 18, 21, 24]
