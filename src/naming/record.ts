@@ -9,7 +9,7 @@ import { encodeProfileId, publicKeyOf, type ProfileId } from '../identity/profil
 import type { Signer } from '../identity/signer.ts'
 import { MAX_CANDIDATES, MAX_RECORD_BYTES, RECORD_TTL_MS, RECORD_VALIDITY_MS } from '../limits.ts'
 import { documentCid, type SignedDocument } from '../profile/document.ts'
-import { DAG_CBOR } from '../store/block.ts'
+import { DAG_CBOR, isBlockCid } from '../store/block.ts'
 import { encodeReducedEnvelope, parseEnvelope, readEd25519Key, type Envelope } from './envelope.ts'
 import { InvalidRecordError } from './invalid-record.ts'
 import { formatValidity, parseValidity, validityMs } from './validity.ts'
@@ -20,7 +20,6 @@ const NANOSECONDS_IN_MS = 1_000_000n
 const MAX_UINT64 = 2n ** 64n - 1n
 const MAX_TTL_MS = Number(MAX_UINT64 / NANOSECONDS_IN_MS)
 const SIGNATURE_BYTES = 64
-const SHA2_256 = 0x12
 
 /** An authentic IPNS record of a name, whatever it points to and whether it has expired or not. */
 export interface IpnsRecord {
@@ -237,8 +236,7 @@ const profileCid = (record: IpnsRecord): CID => {
   if (!text.startsWith('/ipfs/b') || text.length > 80) throw new NotAProfileError(record)
   try {
     const cid = CID.parse(text.slice('/ipfs/'.length), base32)
-    const isDocument = cid.version === 1 && cid.code === DAG_CBOR && cid.multihash.code === SHA2_256 && cid.multihash.digest.byteLength === 32
-    if (isDocument && `/ipfs/${cid.toString(base32)}` === text) return cid
+    if (isBlockCid(cid, DAG_CBOR) && `/ipfs/${cid.toString(base32)}` === text) return cid
   } catch (error) {
     throw new NotAProfileError(record, { cause: error })
   }

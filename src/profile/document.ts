@@ -7,12 +7,12 @@ import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, type ProfileId } fr
 import { signMap, verifyMap } from '../identity/signed-map.ts'
 import type { Signer } from '../identity/signer.ts'
 import { HOUR_MS, MAX_ADDRESSES, MAX_ADDRESS_BYTES, MAX_DOCUMENT_BYTES, MAX_HOMES, MAX_HOME_ADDRESSES, MAX_KIND_BYTES, MAX_SEALED, SECOND_MS } from '../limits.ts'
+import { BlockMismatchError, DAG_CBOR, RAW, cidOf, isBlockCid } from '../store/block.ts'
 import { InvalidDraftError, encodeAttributes, readKind, readListed, type ProfileDraft } from './draft.ts'
 import { Shape } from './shape.ts'
 import { verifySuccession } from './succession.ts'
 
 export const DOCUMENT_CONTEXT = 'mercury/profile/1'
-const SHA2_256 = 0x12
 
 /** A home's acceptance as it stands in a persona's document; `sig` is the home's. */
 export type HomeEntry = {
@@ -172,7 +172,7 @@ const checkShape = (shape: Shape, expected: ProfileId | 'any'): ProfileId => {
   if (shape.has('homes')) for (const home of shape.children('homes', MAX_HOMES)) checkHomeEntry(home)
   if (shape.has('addrs')) shape.texts('addrs', MAX_ADDRESSES, MAX_ADDRESS_BYTES)
   if (shape.has('index')) shape.bytes('index', PROFILE_ID_BYTES)
-  if (shape.has('sealed')) shape.cids('sealed', MAX_SEALED, (cid) => cid.version === 1 && cid.code === RAW && cid.multihash.code === SHA2_256 && cid.multihash.digest.byteLength === 32, 'must be a raw block under a sha2-256 CIDv1')
+  if (shape.has('sealed')) shape.cids('sealed', MAX_SEALED, (cid) => isBlockCid(cid, RAW) && cid.multihash.digest.byteLength === 32, 'must be a raw block under a sha2-256 CIDv1')
   if (shape.has('listed')) shape.boolean('listed')
   if (shape.has('crit')) shape.texts('crit', MAX_CRITICAL_KEYS, MAX_CRITICAL_KEY_BYTES)
   if (shape.has('gone')) checkTombstone(shape)
