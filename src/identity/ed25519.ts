@@ -60,14 +60,18 @@ const cacheKey = (bytes: Uint8Array): string => String.fromCharCode(...bytes.sub
  * @param publicKey 32 bytes; a key that is not admitted verifies nothing
  * @see https://www.rfc-editor.org/rfc/rfc8032#section-5.1.7
  */
-export const verifySignature = async (publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> => {
+export const verifySignature = async (publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> => verifyWith(await backend(), publicKey, signature, message)
+
+/** The verdict of {@link verifySignature} by one implementation. */
+export const verifyWith = async (implementation: Ed25519, publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> => {
   if (!isWellFormed(signature)) return false
   try {
     admitPublicKey(publicKey)
   } catch {
+    // A key that is not admitted is a verdict here, not a failure.
     return false
   }
-  return (await backend()).verify(publicKey, signature, message)
+  return implementation.verify(publicKey, signature, message)
 }
 
 /** The 64-byte signature of `message` (RFC 8032). A platform may mix randomness in, so two signatures of one message need not be equal. `privateKey` is the 32-byte seed. */
