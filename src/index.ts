@@ -20,6 +20,7 @@ export { NotAProfileError, RecordExpiredError, createRecord, selectRecord, valid
 export { InvalidRecordError } from './naming/invalid-record.ts'
 export { GoneError, NotFoundError, UnreachableError, type RouterAnswer, type RouterOutcome } from './naming/answer.ts'
 export { RefusedHeadError } from './naming/floor.ts'
+export { createLocalRouter } from './naming/local-router.ts'
 export type { NameRouter, RouterOptions } from './naming/name-router.ts'
 
 export type { KeyRange, KeyValueStore, Operation, StoreOptions } from './store/key-value-store.ts'
