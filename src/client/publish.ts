@@ -4,7 +4,7 @@ import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { CLOCK_WARNING_MS, SECOND_MS } from '../limits.ts'
 import { GoneError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
-import { createRecord, readProfileRecord, validateRecord } from '../naming/record.ts'
+import { compareRecords, createRecord, readProfileRecord, validateRecord } from '../naming/record.ts'
 import { raiseFloor } from '../naming/floor.ts'
 import { documentDigest, documentTime, signDocument, verifyDocument } from '../profile/document.ts'
 import { draftOf, type ProfileDraft } from '../profile/draft.ts'
@@ -82,7 +82,12 @@ export const remove = (signer: Signer, options: PublishOptions, parts: ClientPar
     })
   )
 
-/** Takes a version that its owner signed elsewhere: no key needed. */
+/**
+ * Takes a version that its owner signed elsewhere: no key needed.
+ *
+ * What loses against the head, or is the head, changes nothing and is sent to nobody once the profile is kept: homes that pass records
+ * on to each other must come to rest, and a replayed record must not push out one with a longer validity.
+ */
 export const accept = async ({ document, record }: { document?: Uint8Array; record: Uint8Array }, id: ProfileId, options: DeliveryOptions, parts: ClientParts): Promise<Published> =>
   parts.exclusively(id, () =>
     retryOnConflict(CONFLICT_TRIES, async () => {
@@ -94,7 +99,11 @@ export const accept = async ({ document, record }: { document?: Uint8Array; reco
       const known = await parts.state.head(id, { now, signal: options.signal })
       if (known?.floor.gone && !candidate.cid.equals(known.floor.cid)) throw new GoneError(id, [])
       const floor = raiseFloor(id, candidate, verified.document, known?.floor)
-      return commitAndDeliver({ record: candidate, document: verified.document, documentBytes, floor, checkedAt: now }, known, options, parts)
+      const isNews = !known || compareRecords(candidate, known.record) > 0
+      if (isNews) return commitAndDeliver({ record: candidate, document: verified.document, documentBytes, floor, checkedAt: now }, known, options, parts)
+      if (!candidate.cid.equals(known.record.cid)) await parts.state.keepFork(id, [known.record, candidate], { now, signal: options.signal })
+      if (await parts.schedule.isKept(id, { signal: options.signal })) return { id, cid: known.record.cid, sequence: known.record.sequence, receipts: [], pending: [] }
+      return commitAndDeliver(known, known, options, parts)
     })
   )
 

@@ -31,6 +31,10 @@ export class Schedule {
     return [{ type: 'delete', key: dueKey(decodeCbor(bytes) as number, id) }, { type: 'delete', key: keepKey(id) }]
   }
 
+  async isKept (id: ProfileId, options?: { signal?: AbortSignal }): Promise<boolean> {
+    return (await this.store.get(keepKey(id), options)) !== undefined
+  }
+
   /** Names due by `now`, the longest due first. */
   async * due (now: number, options: { signal?: AbortSignal } = {}): AsyncGenerator<ProfileId> {
     for await (const [key] of this.store.entries({ gt: 'due/', lt: `due/${formatTime(now + 1)}` }, options)) yield parseProfileId(key.slice(key.lastIndexOf('/') + 1))
