@@ -44,7 +44,9 @@ export const keepAlive = async ({ concurrency = 4, signers = [], all = false, si
   const work = async (): Promise<void> => {
     for (let next = await names.next(); !next.done; next = await names.next()) {
       until.throwIfAborted()
-      onProgress?.(await keepOneAlive(next.value, signerById.get(next.value), until, parts))
+      if (!parts.carries(next.value)) continue
+      const kept = await keepOneAlive(next.value, signerById.get(next.value), until, parts)
+      onProgress?.(kept)
     }
   }
   await flushOutbox({ concurrency: workers, signal: until }, parts)
@@ -57,6 +59,7 @@ export const flushOutbox = async ({ concurrency, signal }: { concurrency: number
   const work = async (): Promise<void> => {
     for (let next = await entries.next(); !next.done; next = await entries.next()) {
       const { id, targets } = next.value
+      if (!parts.carries(id)) continue
       const head = await parts.state.head(id, { now: parts.clock(), signal })
       if (head) await parts.outbox.deliver(head, targets, { signal })
     }

@@ -11,6 +11,8 @@ export interface ClientParts extends LookupParts {
   pins: PinSet
   outbox: Outbox
   schedule: Schedule
+  /** Whether what is owed and due of `id` goes out through these routers. */
+  carries(id: ProfileId): boolean
   /** Aborted by `close()`. */
   closing: AbortSignal
   /** Keeps track of work that goes on after its call has answered, so that `close()` can wait for it. */

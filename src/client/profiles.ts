@@ -17,6 +17,7 @@ import type { KeyValueStore } from '../store/key-value-store.ts'
 import { createPinSet } from '../store/pins.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
+import { newestRecord } from './newest-record.ts'
 import { Outbox } from './outbox.ts'
 import type { ClientParts } from './parts.ts'
 import { ProfileState, type Fork, type Head } from './profile-state.ts'
@@ -39,6 +40,11 @@ export interface ProfilesOptions {
   blockTimeoutMs?: number
   /** How long one delivery may take; 60 s by default. */
   deliveryTimeoutMs?: number
+  /**
+   * Whose deliveries that are owed, and whose relays, go out through these routers; everybody's by default.
+   * A program that keeps several personas in one `state` lets one of them through each connection: what goes out together is linked.
+   */
+  carries?: (id: ProfileId) => boolean
   /** Takes a `state` that forgets: floors are then gone with the process, and rollbacks with them unseen. */
   volatile?: boolean
 }
@@ -99,6 +105,13 @@ export interface Profiles {
    * @throws NotFoundError, UnreachableError, GoneError (each with `answers`), NotAProfileError, UnsupportedError, RefusedHeadError
    */
   resolve(id: string, options?: ResolveOptions): Promise<Resolved>
+  /**
+   * The newest authentic record in its reduced form, to pass on: also of a profile that was removed or that this version cannot read.
+   * Routers are asked (`first` by default) unless the profile is kept here or was confirmed within its record's TTL.
+   *
+   * @throws NotFoundError, UnreachableError, NotAProfileError
+   */
+  record(id: string, options?: { policy?: Policy; signal?: AbortSignal }): Promise<Uint8Array>
   /** Yields the profile now and after each change, until the signal aborts, the loop is left or the client closes. Ends with GoneError. */
   watch(id: string, options?: WatchOptions & Pick<ResolveOptions, 'policy'>): AsyncIterable<Resolved>
   /** Publishes a tombstone: final. */
@@ -165,6 +178,10 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       return { cid: await putBlock(blocks, bytes, RAW, { signal }), type, size: bytes.byteLength }
     },
     resolve,
+    async record (text, { policy = 'first', signal } = {}) {
+      begin()
+      return (await newestRecord(parseProfileId(text), { policy, signal: withClosing(signal, closing.signal) }, parts)).bytes
+    },
     async * watch (text, { policy = 'all', ...watchOptions } = {}) {
       begin()
       const id = parseProfileId(text)
@@ -197,7 +214,7 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
 }
 
 const createParts = (options: ProfilesOptions, { closing, underWay, listeners }: { closing: AbortSignal; underWay: Set<Promise<unknown>>; listeners: Set<(id: ProfileId) => void> }): ClientParts => {
-  const { blocks, routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS } = options
+  const { blocks, routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, carries = () => true } = options
   const store = createGroupCommit(state)
   const pins = createPinSet({ state: store, blocks })
   const lastById = new Map<ProfileId, Promise<unknown>>()
@@ -208,6 +225,7 @@ const createParts = (options: ProfilesOptions, { closing, underWay, listeners }:
     pins,
     routers,
     clock,
+    carries,
     routerTimeoutMs,
     blockTimeoutMs,
     outbox: new Outbox({ store, blocks, pins, routers, deliveryTimeoutMs }),
