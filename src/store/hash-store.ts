@@ -63,6 +63,13 @@ export const sha256DigestOf = ({ multihash: { code, digest } }: CID): Uint8Array
 const SHA2_256 = 0x12
 
 /**
+ * What stands for a block in keys: its multihash in lowercase base32, made of the hash and never of text from outside.
+ *
+ * @throws UnsupportedError as {@link sha256DigestOf}
+ */
+export const hashName = (cid: CID): string => base32.baseEncode(createDigest(SHA2_256, sha256DigestOf(cid)).bytes)
+
+/**
  * Keeps blocks in `store`, under their hash alone: one block has as many CIDs as there are codecs.
  *
  * A put block stays, pinned or not, until it is unpinned, which removes it. Takes blocks of at most 1 MiB, hashed by sha2-256.
@@ -102,8 +109,7 @@ export const createHashStore = (store: KeyValueStore): HashStore => {
 
 const PINNED = new Uint8Array()
 
-/** Made of the hash, never of text from outside. */
 const keysOf = (cid: CID): { block: string; marker: string } => {
-  const name = base32.baseEncode(createDigest(SHA2_256, sha256DigestOf(cid)).bytes)
+  const name = hashName(cid)
   return { block: `block/${name}`, marker: `pin/${name}` }
 }

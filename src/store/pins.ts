@@ -1,0 +1,136 @@
+import { CID } from 'multiformats/cid'
+import { utf8Length } from '../bytes.ts'
+import { decodeCborMap, encodeCbor, type CborValue } from '../cbor.ts'
+import { StoreError, checkLimit } from '../errors.ts'
+import { mapConcurrently } from './concurrent.ts'
+import { hashName, type HashStore } from './hash-store.ts'
+import { checkKey, type KeyValueStore, type Operation } from './key-value-store.ts'
+import { createLock } from './lock.ts'
+import { NotSupportedError } from './not-supported.ts'
+import { walkDag } from './walk-dag.ts'
+
+/** Says which owner needs which blocks, and pins a block for as long as anybody needs it. */
+export interface PinSet {
+  /**
+   * Pins every block that can be reached from `roots` for `owner`, instead of what was pinned for him before.
+   *
+   * The new blocks are pinned before the old ones are unpinned. A call that was cut off, by an error or a crash, leaves the old ones pinned;
+   * the same call again, or another for this owner, finishes the work.
+   *
+   * @param owner 1 to 256 UTF-8 bytes
+   * @throws BlockNotFoundError when a block cannot be had, LimitError for a DAG over 8 MiB, 1,024 blocks or 32 levels, and what {@link walkDag} throws
+   */
+  pin(owner: string, roots: readonly CID[], options?: { signal?: AbortSignal; hints?: readonly string[] }): Promise<void>
+  /** Unpins what nobody else needs; an unknown owner is no error. */
+  unpin(owner: string, options?: { signal?: AbortSignal }): Promise<void>
+}
+
+export const MAX_OWNER_BYTES = 256
+
+/**
+ * A pin set over `blocks` that keeps its books in `state`.
+ *
+ * `state` is its own, a view behind a prefix for example, and no second pin set may work on either at the same time: whether a block is needed is looked up and acted on in this process.
+ * A block is one, however many CIDs it has: needs are counted by hash.
+ *
+ * @throws NotSupportedError when `blocks` has no pins or `state` no atomic batches
+ */
+export const createPinSet = ({ state, blocks }: { state: KeyValueStore; blocks: HashStore }): PinSet => {
+  if (!blocks.supports.pin) throw new NotSupportedError('pins')
+  if (!state.supports.atomicBatch) throw new NotSupportedError('atomic batches')
+  const lock = createLock()
+
+  /** What stands in `state` between the steps is enough to go on from, or to go back. */
+  const replace = async (owner: string, wanted: Blocks, signal: AbortSignal | undefined): Promise<void> => {
+    const { kept, pending } = await readRecord(state, owner, signal)
+    const abandoned = without(pending, kept, wanted)
+    const added = without(wanted, kept, pending)
+    if (added.size > 0 || pending.size > 0) {
+      await state.batch([putRecord(owner, { kept, pending: wanted }), ...need(owner, added), ...release(owner, abandoned)], { signal })
+    }
+    await mapConcurrently([...wanted], ([hash, cid]) => lock(`block/${hash}`, () => blocks.pin(cid, { signal })))
+    const dropped = without(kept, wanted)
+    if (added.size > 0 || pending.size > 0 || dropped.size > 0) {
+      await state.batch([putRecord(owner, { kept: wanted, pending: NONE }), ...release(owner, dropped)], { signal })
+    }
+    await sweep(signal)
+  }
+
+  /** Unpins what was released and is needed by nobody: also what calls that were cut off left behind. */
+  const sweep = async (signal: AbortSignal | undefined): Promise<void> => {
+    const released: string[] = []
+    for await (const [key] of state.entries({ prefix: RELEASED }, { signal })) released.push(key.slice(RELEASED.length))
+    await mapConcurrently(released, (hash) => lock(`block/${hash}`, async () => {
+      const cid = await state.get(RELEASED + hash, { signal })
+      // Another call may have swept it, and somebody may need it again by now.
+      if (!cid) return
+      if (!(await isNeeded(state, hash, signal))) await blocks.unpin(CID.decode(cid), { signal })
+      await state.delete(RELEASED + hash, { signal })
+    }))
+  }
+
+  return {
+    async pin (owner, roots, { signal, hints = [] } = {}) {
+      checkOwner(owner)
+      const fixed = [...roots]
+      await lock(`owner/${owner}`, async () => replace(owner, await walkDag(blocks, fixed, { hints, signal }), signal))
+    },
+    async unpin (owner, { signal } = {}) {
+      checkOwner(owner)
+      await lock(`owner/${owner}`, () => replace(owner, NONE, signal))
+    }
+  }
+}
+
+/** Blocks by the base32 of their hash. */
+type Blocks = ReadonlyMap<string, CID>
+const NONE: Blocks = new Map()
+
+/** What is promised to an owner, and what a call is about to promise instead. */
+interface OwnerRecord {
+  readonly kept: Blocks
+  readonly pending: Blocks
+}
+
+const OWNER = 'owner/'
+const NEED = 'need/'
+const RELEASED = 'released/'
+const NEEDED = new Uint8Array()
+
+const readRecord = async (state: KeyValueStore, owner: string, signal: AbortSignal | undefined): Promise<OwnerRecord> => {
+  const bytes = await state.get(OWNER + owner, { signal })
+  if (!bytes) return { kept: NONE, pending: NONE }
+  const { kept, pending } = decodeCborMap(bytes)
+  return { kept: decodeBlocks(kept), pending: decodeBlocks(pending) }
+}
+
+const putRecord = (owner: string, { kept, pending }: OwnerRecord): Operation =>
+  kept.size + pending.size === 0
+    ? { type: 'delete', key: OWNER + owner }
+    : { type: 'put', key: OWNER + owner, value: encodeCbor({ kept: [...kept.values()], pending: [...pending.values()] }) }
+
+const need = (owner: string, added: Blocks): Operation[] => [...added.keys()].map((hash) => ({ type: 'put', key: `${NEED}${hash}/${owner}`, value: NEEDED }))
+
+const release = (owner: string, dropped: Blocks): Operation[] =>
+  [...dropped].flatMap(([hash, cid]): Operation[] => [{ type: 'delete', key: `${NEED}${hash}/${owner}` }, { type: 'put', key: RELEASED + hash, value: cid.bytes }])
+
+const isNeeded = async (state: KeyValueStore, hash: string, signal: AbortSignal | undefined): Promise<boolean> => {
+  for await (const _ of state.entries({ prefix: `${NEED}${hash}/`, limit: 1 }, { signal })) return true
+  return false
+}
+
+const without = (blocks: Blocks, ...others: readonly Blocks[]): Blocks => new Map([...blocks].filter(([hash]) => !others.some((other) => other.has(hash))))
+
+const decodeBlocks = (value: CborValue | undefined): Blocks => {
+  if (!Array.isArray(value)) throw new StoreError('the books of the pin set are damaged')
+  return new Map(value.map((item: CborValue) => {
+    const cid = CID.asCID(item)
+    if (!cid) throw new StoreError('the books of the pin set are damaged')
+    return [hashName(cid), cid]
+  }))
+}
+
+const checkOwner = (owner: string): void => {
+  checkKey(owner)
+  checkLimit('owner bytes', MAX_OWNER_BYTES, utf8Length(owner))
+}
