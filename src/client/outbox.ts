@@ -18,7 +18,7 @@ export const BLOCKS_TARGET = 'blocks'
 export interface OutboxParts {
   store: KeyValueStore
   blocks: HashStore
-  pins: PinSet
+  pins: PinSet | undefined
   routers: readonly NameRouter[]
   deliveryTimeoutMs: number
 }
@@ -81,7 +81,7 @@ export class Outbox {
     const { blocks, pins, routers } = this.parts
     if (target === BLOCKS_TARGET) {
       await blocks.put(record.cid, documentBytes, { signal })
-      await pins.pin(record.id, [record.cid], { signal })
+      await pins?.pin(record.id, [record.cid], { signal })
       return
     }
     // A router that is no longer configured is owed nothing.

@@ -8,7 +8,8 @@ import type { Schedule } from './schedule.ts'
 /** What the journeys of one client work with. */
 export interface ClientParts extends LookupParts {
   store: KeyValueStore
-  pins: PinSet
+  /** Absent where the block store cannot pin. */
+  pins: PinSet | undefined
   outbox: Outbox
   schedule: Schedule
   /** Whether what is owed and due of `id` goes out through these routers. */

@@ -15,6 +15,7 @@ import { createGroupCommit } from '../store/group-commit.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import { createPinSet } from '../store/pins.ts'
+import { createPrefixStore } from '../store/prefix-store.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
 import { newestRecord } from './newest-record.ts'
@@ -187,7 +188,7 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       const id = parseProfileId(text)
       let shown: Resolved | undefined
       for await (const _ of ticks(id, watchOptions, parts)) {
-        const resolved = await resolve(id, { policy, signal: watchOptions.signal }).catch(notYet)
+        const resolved = await resolve(id, { policy, signal: watchOptions.signal }).catch((error: unknown) => (closing.signal.aborted ? undefined : notYet(error)))
         if (!resolved || (shown && resolved.sequence === shown.sequence && resolved.cid.equals(shown.cid))) continue
         shown = resolved
         yield resolved
@@ -216,7 +217,7 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
 const createParts = (options: ProfilesOptions, { closing, underWay, listeners }: { closing: AbortSignal; underWay: Set<Promise<unknown>>; listeners: Set<(id: ProfileId) => void> }): ClientParts => {
   const { blocks, routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, carries = () => true } = options
   const store = createGroupCommit(state)
-  const pins = createPinSet({ state: store, blocks })
+  const pins = blocks.supports.pin ? createPinSet({ state: createPrefixStore(store, 'pins/'), blocks }) : undefined
   const lastById = new Map<ProfileId, Promise<unknown>>()
   return {
     state: new ProfileState(store, (id) => { for (const listener of listeners) listener(id) }),
@@ -258,9 +259,9 @@ const checkState = ({ supports }: KeyValueStore, isVolatile: boolean): void => {
   if (!supports.persistence && !isVolatile) throw new MercuryError('VOLATILE_STATE', 'state forgets when the process ends, and floors with it; pass volatile: true if that is meant')
 }
 
-const keepProfile = async (head: Head, { pins, schedule, store, clock }: ClientParts, signal: AbortSignal | undefined): Promise<void> => {
-  const { id, cid } = head.record
-  await pins.pin(id, [cid], { signal })
+const keepProfile = async ({ record: { id, cid }, documentBytes }: Head, { blocks, pins, schedule, store, clock }: ClientParts, signal: AbortSignal | undefined): Promise<void> => {
+  if (blocks.supports.put) await blocks.put(cid, documentBytes, { signal })
+  await pins?.pin(id, [cid], { signal })
   await store.batch(await schedule.keep(id, clock(), { signal }), { signal })
 }
 
