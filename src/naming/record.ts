@@ -1,5 +1,6 @@
 import { CID } from 'multiformats/cid'
 import { base32 } from 'multiformats/bases/base32'
+import { create as createDigest } from 'multiformats/hashes/digest'
 import { compare, concat, equals } from 'uint8arrays'
 import { utf8 } from '../bytes.ts'
 import { decodeCborMap, encodeCbor, type CborMap } from '../cbor.ts'
@@ -235,8 +236,10 @@ const profileCid = (record: IpnsRecord): CID => {
   const text = new TextDecoder('latin1').decode(record.value)
   if (!text.startsWith('/ipfs/b') || text.length > 80) throw new NotAProfileError(record)
   try {
-    const cid = CID.parse(text.slice('/ipfs/'.length), base32)
-    if (isBlockCid(cid, DAG_CBOR) && `/ipfs/${cid.toString(base32)}` === text) return cid
+    const parsed = CID.parse(text.slice('/ipfs/'.length), base32)
+    // Made anew: a parsed CID gives back the very text that it was parsed from, and keeps overlong numbers.
+    const cid = CID.createV1(parsed.code, createDigest(parsed.multihash.code, parsed.multihash.digest))
+    if (isBlockCid(parsed, DAG_CBOR) && `/ipfs/${cid.toString(base32)}` === text) return cid
   } catch (error) {
     throw new NotAProfileError(record, { cause: error })
   }
