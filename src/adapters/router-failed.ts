@@ -5,7 +5,7 @@ export class RouterFailedError extends MercuryError {
   override readonly name = 'RouterFailedError'
   readonly router: string
   /** The HTTP status, where one came. */
-  readonly status?: number
+  declare readonly status?: number
 
   constructor(router: string, reason: string, { status, ...options }: ErrorOptions & { status?: number } = {}) {
     super('ROUTER_FAILED', `router ${router} failed: ${reason}`, options)
