@@ -5,11 +5,11 @@
  * Here `return()` aborts the signal that `start` was given, ends a waiting `next()`, and resolves when the source has cleaned up.
  * When one of `signals` aborts, a waiting `next()` rejects with that signal's reason, even where the source does not listen.
  */
-export const cancellable = <T>(start: (signal: AbortSignal) => AsyncGenerator<T, void>, signals: readonly (AbortSignal | undefined)[]): AsyncIterable<T> => ({
+export const cancellable = <T>(start: (signal: AbortSignal) => AsyncIterable<T>, signals: readonly (AbortSignal | undefined)[]): AsyncIterable<T> => ({
   [Symbol.asyncIterator]: () => {
     const cancelled = new AbortController()
     const signal = AbortSignal.any([cancelled.signal, ...signals.filter((given) => given !== undefined)])
-    const source = start(signal)
+    const source = start(signal)[Symbol.asyncIterator]()
     return {
       async next () {
         if (cancelled.signal.aborted) return { done: true, value: undefined }
@@ -24,7 +24,7 @@ export const cancellable = <T>(start: (signal: AbortSignal) => AsyncGenerator<T,
       async return () {
         cancelled.abort()
         try {
-          await source.return()
+          await source.return?.()
         } catch {
           // What was under way failed because it was cancelled; its reader has left.
         }
