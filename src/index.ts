@@ -26,6 +26,7 @@ export type { NameRouter, RouterOptions } from './naming/name-router.ts'
 export type { KeyRange, KeyValueStore, Operation, StoreOptions } from './store/key-value-store.ts'
 export { createMemoryStore } from './store/memory-store.ts'
 export { createHashStore, type HashStore, type HashStoreOptions } from './store/hash-store.ts'
+export { createPrefixStore } from './store/prefix-store.ts'
 export { createTieredStore } from './store/tiered-store.ts'
 export { getBlock, putBlock } from './store/block.ts'
 

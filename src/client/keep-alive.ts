@@ -6,7 +6,7 @@ import { createRecord, validateRecord } from '../naming/record.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { lookUp } from './look-up.ts'
 import type { ClientParts } from './parts.ts'
-import { retryOnConflict, type Head } from './profile-state.ts'
+import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 
 /** What was done for one name. */
 export interface KeptAlive {
@@ -68,7 +68,7 @@ export const flushOutbox = async ({ concurrency, signal }: { concurrency: number
 }
 
 const keepOneAlive = async (id: ProfileId, signer: Signer | undefined, signal: AbortSignal, parts: ClientParts): Promise<KeptAlive> => {
-  const refreshed = signer ? await parts.exclusively(id, () => retryOnConflict(5, () => refresh(id, signer, signal, parts))) : false
+  const refreshed = signer ? await parts.exclusively(id, () => retryOnConflict(CONFLICT_TRIES, () => refresh(id, signer, signal, parts))) : false
   if (!signer) await lookUp(id, { policy: 'all', signal }, parts).catch(passOverMercuryErrors)
   const record = await parts.state.newestRecord(id, { now: parts.clock(), signal })
   const relayed: string[] = []

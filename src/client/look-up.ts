@@ -10,7 +10,7 @@ import { verifyDocument } from '../profile/document.ts'
 import { getBlock } from '../store/block.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import { untilAborted } from '../until-aborted.ts'
-import { retryOnConflict, type Fork, type Head, type ProfileState } from './profile-state.ts'
+import { CONFLICT_TRIES, retryOnConflict, type Fork, type Head, type ProfileState } from './profile-state.ts'
 
 /** `offline` asks nobody; `first` takes the first router that ends with a record at or above the floor; `all` waits for every router. */
 export type Policy = 'offline' | 'first' | 'all'
@@ -57,7 +57,7 @@ export const lookUp = async (id: ProfileId, options: LookupOptions, parts: Looku
   const tally = await askRouters(id, asked, known, options, parts, now)
   const newest = await newestCandidate(id, tally, options, parts, now)
   if (newest?.error && (!known || newest.record.sequence > known.floor.sequence)) throw newest.error
-  const { head, behind } = newest && !newest.error ? await retryOnConflict(5, () => settle(newest.record, options, parts)) : { head: known, behind: false }
+  const { head, behind } = newest && !newest.error ? await retryOnConflict(CONFLICT_TRIES, () => settle(newest.record, options, parts)) : { head: known, behind: false }
   const answers = tally.answers(behind ? newest!.record : head?.record)
   const fork = head && (await forkOf(head, tally, options, parts, now))
   const confirmedBy = answers.find(({ outcome }) => outcome === 'found')?.router

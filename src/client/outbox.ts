@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { equals } from 'uint8arrays'
 import { decodeCborMap, encodeCbor } from '../cbor.ts'
-import { ConflictError, MercuryError } from '../errors.ts'
+import { MercuryError } from '../errors.ts'
 import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import type { ProfileRecord } from '../naming/record.ts'
@@ -9,7 +9,7 @@ import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore, Operation } from '../store/key-value-store.ts'
 import type { PinSet } from '../store/pins.ts'
 import { untilAborted } from '../until-aborted.ts'
-import type { Head } from './profile-state.ts'
+import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 import type { Receipt } from './receipt.ts'
 
 const PREFIX = 'outbox/'
@@ -51,10 +51,14 @@ export class Outbox {
     for await (const [key, value] of this.parts.store.entries({ prefix: PREFIX }, options)) yield { id: parseProfileId(key.slice(PREFIX.length)), targets: decodeEntry(value).targets }
   }
 
-  /** Delivers `head` to `targets`, all at once, and takes those that have it off the list. Never rejects but for an abort. */
+  /**
+   * Delivers `head` to `targets`, all at once, and takes those that have it off the list. Never rejects but for an abort or a failing `state`.
+   * What is owed to a router that this client does not have stays owed to it.
+   */
   async deliver (head: Head, targets: readonly string[], { signal, onReceipt }: { signal: AbortSignal; onReceipt?: (receipt: Receipt) => void }): Promise<Receipt[]> {
+    const reachable = this.targets()
     const receipts = await Promise.all(
-      targets.map(async (target) => {
+      targets.filter((target) => reachable.includes(target)).map(async (target) => {
         const receipt = await this.deliverTo(head, target, signal)
         onReceipt?.(receipt)
         return receipt
@@ -84,23 +88,20 @@ export class Outbox {
       await pins?.pin(record.id, [record.cid], { signal })
       return
     }
-    // A router that is no longer configured is owed nothing.
-    await routers.find(({ name }) => name === target)?.put(record.id, record.bytes, { signal })
+    await routers.find(({ name }) => name === target)!.put(record.id, record.bytes, { signal })
   }
 
   /** Leaves the list alone when it is of another record by now: that one is owed to all. */
   private async settle (record: ProfileRecord, receipts: readonly Receipt[]): Promise<void> {
     const key = PREFIX + record.id
     const delivered = new Set(receipts.filter(({ outcome }) => outcome === 'delivered').map(({ target }) => target))
-    const before = delivered.size > 0 ? await this.parts.store.get(key) : undefined
-    if (!before) return
-    const entry = decodeEntry(before)
-    if (!equals(entry.record, sha256(record.bytes))) return
-    try {
+    if (delivered.size === 0) return
+    await retryOnConflict(CONFLICT_TRIES, async () => {
+      const before = await this.parts.store.get(key)
+      const entry = before && decodeEntry(before)
+      if (!entry || !equals(entry.record, sha256(record.bytes))) return
       await this.parts.store.batch([{ type: 'check', key, value: before }, this.owe(record, entry.targets.filter((target) => !delivered.has(target)))])
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error
-    }
+    })
   }
 }
 

@@ -138,6 +138,9 @@ export class ProfileState {
 
 const decodeTime = (bytes: Uint8Array | undefined): number => (bytes ? (decodeCbor(bytes) as number) : 0)
 
+/** How often a write is tried that others may get in the way of. */
+export const CONFLICT_TRIES = 5
+
 /** Runs `attempt` again when somebody else changed the floor in between, at most `times` in all. */
 export const retryOnConflict = async <T>(times: number, attempt: () => Promise<T>): Promise<T> => {
   for (let left = times; ; left--) {

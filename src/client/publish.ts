@@ -11,10 +11,8 @@ import { draftOf, type ProfileDraft } from '../profile/draft.ts'
 import { lookUp } from './look-up.ts'
 import { BLOCKS_TARGET } from './outbox.ts'
 import type { ClientParts } from './parts.ts'
-import { retryOnConflict, type Head } from './profile-state.ts'
+import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 import { UndeliveredError, type Published, type Receipt, type Wait } from './receipt.ts'
-
-const CONFLICT_TRIES = 5
 
 /** What happens while a version is made and sent, for a terminal or a log. */
 export type PublishProgress =
