@@ -12,8 +12,15 @@ export const HELIA_PACKAGES = [
 /** And what pubsub needs on top. */
 export const PUBSUB_PACKAGES = ['@libp2p/gossipsub@17.1.1'] as const
 
+type NodePackages =
+  & typeof import('helia') & typeof import('@helia/bitswap') & typeof import('@helia/libp2p')
+  & typeof import('@chainsafe/libp2p-noise') & typeof import('@chainsafe/libp2p-yamux')
+  & typeof import('@libp2p/crypto/keys') & typeof import('@libp2p/identify') & typeof import('@libp2p/kad-dht') & typeof import('@libp2p/ping') & typeof import('@libp2p/tcp')
+  & typeof import('@multiformats/multiaddr') & typeof import('./blockstore.ts')
+  & { dagCbor: typeof import('@ipld/dag-cbor') }
+
 /** The packages of a node. Importing them takes about half a second, so it happens when a node is opened, not before. */
-export const loadNodePackages = async () => installed(async () => {
+export const loadNodePackages = async (): Promise<NodePackages> => installed(async () => {
   const [helia, bitswap, heliaLibp2p, noise, yamux, keys, identify, kadDht, ping, tcp, multiaddr, dagCbor, blockstore] = await Promise.all([
     import('helia'), import('@helia/bitswap'), import('@helia/libp2p'),
     import('@chainsafe/libp2p-noise'), import('@chainsafe/libp2p-yamux'),
