@@ -89,7 +89,8 @@ export const sealVault = async (personas: readonly Persona[], protection: VaultP
 export const openVault = async (bytes: Uint8Array, passphrase?: string, options: VaultOptions = {}): Promise<Persona[]> => {
   checkLimit('vault bytes', MAX_VAULT_BYTES, bytes.byteLength)
   const vault = asMap(decode(bytes), 'it')
-  if (vault.v !== VERSION) throw new UnsupportedError(`vault version ${String(vault.v)}`)
+  if (typeof vault.v !== 'number') throw new InvalidVaultError('it has no version')
+  if (vault.v !== VERSION) throw new UnsupportedError(`vault version ${vault.v}`)
   if ('personas' in vault && !('box' in vault)) return readPersonas(vault.personas)
   const { box, ...header } = vault
   const kdf = readKdf(header.kdf)
