@@ -1,12 +1,14 @@
 import { MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
-import { MAX_CANDIDATES, RECORD_REFRESH_BELOW_MS } from '../limits.ts'
+import { RECORD_REFRESH_BELOW_MS } from '../limits.ts'
 import { createRecord, validateRecord } from '../naming/record.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { lookUp } from './look-up.ts'
 import type { ClientParts } from './parts.ts'
 import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
+
+const MAX_CONCURRENCY = 64
 
 /** What was done for one name. */
 export interface KeptAlive {
@@ -40,7 +42,7 @@ export const keepAlive = async ({ concurrency = 4, signers = [], all = false, si
   const until = signal ? AbortSignal.any([signal, parts.closing]) : parts.closing
   const signerById = new Map(signers.map((signer) => [signer.id, signer]))
   const names = all ? schedule.kept({ signal: until }) : schedule.due(clock(), { signal: until })
-  const workers = Math.max(1, Math.min(concurrency, MAX_CANDIDATES))
+  const workers = Math.max(1, Math.min(concurrency, MAX_CONCURRENCY))
   const work = async (): Promise<void> => {
     for (let next = await names.next(); !next.done; next = await names.next()) {
       until.throwIfAborted()

@@ -1,4 +1,4 @@
-import { MercuryError } from '../errors.ts'
+import { ConflictError, MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { NotFoundError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
 import { raiseFloor } from '../naming/floor.ts'
@@ -29,6 +29,8 @@ export interface Lookup {
   head: Head | undefined
   /** A newer authentic record is known, but its document could not be had. */
   behind: boolean
+  /** Of the highest authentic record that is known, its document had or not. */
+  sequence: bigint | undefined
   fork: Fork | undefined
   answers: readonly RouterAnswer[]
   /** The first router that gave the head's record in this look-up. */
@@ -52,17 +54,17 @@ export interface LookupParts {
  */
 export const lookUp = async (id: ProfileId, options: LookupOptions, parts: LookupParts): Promise<Lookup> => {
   const now = parts.clock()
-  const known = await parts.state.head(id, { now, signal: options.signal })
-  const asked = options.policy === 'offline' ? [] : parts.routers
-  const tally = await askRouters(id, asked, known, options, parts, now)
-  const newest = await newestCandidate(id, tally, options, parts, now)
+  const { signal } = options
+  const [known, unread] = await Promise.all([parts.state.head(id, { now, signal }), parts.state.unread(id, { now, signal })])
+  const tally = await askRouters(id, options.policy === 'offline' ? [] : parts.routers, known, options, parts, now)
+  const newest = newestOf([tally.best(), known && { record: known.record }, unread && { record: unread }])
   if (newest?.error && (!known || newest.record.sequence > known.floor.sequence)) throw newest.error
-  const { head, behind } = newest && !newest.error ? await retryOnConflict(CONFLICT_TRIES, () => settle(newest.record, options, parts)) : { head: known, behind: false }
+  const { head, behind } = newest && !newest.error ? await settle(newest.record, known, options, parts) : { head: known, behind: false }
   const answers = tally.answers(behind ? newest!.record : head?.record)
   const fork = head && (await forkOf(head, tally, options, parts, now))
   const confirmedBy = answers.find(({ outcome }) => outcome === 'found')?.router
-  if (head && confirmedBy !== undefined && !behind) await parts.state.confirm(head, { now, signal: options.signal })
-  return { head, behind, fork, answers, confirmedBy }
+  if (head && confirmedBy !== undefined && !behind) await parts.state.confirm(head, { now, signal })
+  return { head, behind, sequence: newest?.record.sequence, fork, answers, confirmedBy }
 }
 
 /** The error for a look-up without a head. */
@@ -80,27 +82,30 @@ const askRouters = async (id: ProfileId, routers: readonly NameRouter[], known: 
   return tally
 }
 
-/** The best of what routers gave and of what this device kept. */
-const newestCandidate = async (id: ProfileId, tally: Tally, { signal }: LookupOptions, { state }: LookupParts, now: number): Promise<Candidate | undefined> => {
-  const kept = await state.newestRecord(id, { now, signal })
-  const given = tally.best()
-  if (!kept) return given
-  return given && compareRecords(given.record, kept) > 0 ? given : { record: kept }
-}
+const newestOf = (candidates: readonly (Candidate | undefined)[]): Candidate | undefined =>
+  candidates.filter((candidate) => candidate !== undefined).sort((a, b) => compareRecords(a.record, b.record)).at(-1)
 
-const settle = async (newest: ProfileRecord, options: LookupOptions, parts: LookupParts): Promise<{ head: Head | undefined; behind: boolean }> => {
+/** Makes `newest` the head if it is above `known` and its document can be had. */
+const settle = async (newest: ProfileRecord, known: Head | undefined, options: LookupOptions, parts: LookupParts): Promise<{ head: Head | undefined; behind: boolean }> => {
   const { state, clock } = parts
   const { signal } = options
-  const known = await state.head(newest.id, { now: clock(), signal })
-  if (known && compareRecords(newest, known.record) <= 0) return { head: known, behind: false }
-  if (known?.floor.gone && !newest.cid.equals(known.floor.cid)) return { head: known, behind: false }
-  const documentBytes = newest.documentBytes ?? (known?.record.cid.equals(newest.cid) ? known.documentBytes : await fetchDocument(newest, options, parts))
-  if (!documentBytes) {
-    await state.keepUnread(newest, { now: clock(), signal })
-    return { head: known, behind: true }
-  }
-  const head = await accept(newest, documentBytes, known, options, parts)
-  return { head, behind: false }
+  let base = known
+  let documentBytes: Uint8Array | undefined
+  return retryOnConflict(CONFLICT_TRIES, async () => {
+    if (base && compareRecords(newest, base.record) <= 0) return { head: base, behind: false }
+    if (base?.floor.gone && !newest.cid.equals(base.floor.cid)) return { head: base, behind: false }
+    documentBytes ??= newest.documentBytes ?? (base?.record.cid.equals(newest.cid) ? base.documentBytes : await fetchDocument(newest, options, parts))
+    if (!documentBytes) {
+      await state.keepUnread(newest, { now: clock(), signal })
+      return { head: base, behind: true }
+    }
+    try {
+      return { head: await accept(newest, documentBytes, base, options, parts), behind: false }
+    } catch (error) {
+      if (error instanceof ConflictError) base = await state.head(newest.id, { now: clock(), signal })
+      throw error
+    }
+  })
 }
 
 const accept = async (record: ProfileRecord, documentBytes: Uint8Array, known: Head | undefined, { next, signal }: LookupOptions, { state, clock }: LookupParts): Promise<Head> => {

@@ -72,11 +72,17 @@ export class ProfileState {
     return bytes && decodeFloor(bytes)
   }
 
+  /** A newer authentic record than the head's, whose document could not be had or understood. */
+  async unread (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<ProfileRecord | undefined> {
+    const bytes = await this.store.get(key.unread(id), { signal })
+    return bytes && readProfileRecord(id, bytes, { now })
+  }
+
   /** The highest authentic record that this device has, its document understood or not: what is relayed. */
   async newestRecord (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<ProfileRecord | undefined> {
-    const stored = await Promise.all([key.record(id), key.unread(id)].map((name) => this.store.get(name, { signal })))
-    const records = await Promise.all(stored.filter((bytes) => bytes !== undefined).map((bytes) => readProfileRecord(id, bytes, { now })))
-    return records.sort(compareRecords).at(-1)
+    const [unread, bytes] = await Promise.all([this.unread(id, { now, signal }), this.store.get(key.record(id), { signal })])
+    const record = bytes && (await readProfileRecord(id, bytes, { now }))
+    return unread && record ? (compareRecords(unread, record) > 0 ? unread : record) : (unread ?? record)
   }
 
   /**
@@ -108,8 +114,8 @@ export class ProfileState {
 
   /** Keeps a newer record whose document cannot be shown, so that it is passed on and asked for again. */
   async keepUnread (record: ProfileRecord, { now, signal }: { now: number; signal?: AbortSignal }): Promise<void> {
-    const known = await this.store.get(key.unread(record.id), { signal })
-    if (known && compareRecords(await readProfileRecord(record.id, known, { now }), record) >= 0) return
+    const known = await this.unread(record.id, { now, signal })
+    if (known && compareRecords(known, record) >= 0) return
     await this.store.put(key.unread(record.id), record.bytes, { signal })
   }
 

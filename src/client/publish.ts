@@ -116,14 +116,13 @@ interface Base {
 const findBase = async (id: ProfileId, { wait, first, after, signal, onProgress }: PublishOptions, parts: ClientParts): Promise<Base> => {
   const floor = await parts.state.floor(id, { signal })
   const asks = floor ? wait !== 'local' || after !== undefined : !first
-  const { head, answers, confirmedBy } = await lookUp(id, { policy: asks ? 'all' : 'offline', signal }, parts)
+  const { head, sequence, answers, confirmedBy } = await lookUp(id, { policy: asks ? 'all' : 'offline', signal }, parts)
   if (asks) onProgress?.({ type: 'looked-up', sequence: head?.record.sequence, answers })
   if (head?.floor.gone) throw new GoneError(id, answers)
-  const newest = await parts.state.newestRecord(id, { now: parts.clock(), signal })
   const nobodySays = answers.length > 0 && !answers.some(({ outcome }) => outcome === 'none')
-  if (asks && !newest && nobodySays) throw new SequenceUnknownError(id, answers)
-  const found = !floor && newest && confirmedBy !== undefined ? { found: { sequence: newest.sequence, source: confirmedBy } } : {}
-  return { head, answers, sequence: newest?.sequence ?? 0n, ...found }
+  if (asks && sequence === undefined && nobodySays) throw new SequenceUnknownError(id, answers)
+  const found = !floor && sequence !== undefined && confirmedBy !== undefined ? { found: { sequence, source: confirmedBy } } : {}
+  return { head, answers, sequence: sequence ?? 0n, ...found }
 }
 
 interface Change {
