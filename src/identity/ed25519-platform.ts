@@ -1,4 +1,5 @@
 import { toString } from 'uint8arrays'
+import { KeyCache } from './key-cache.ts'
 
 /** One implementation of Ed25519. `verify` is only asked for admitted keys and 64-byte signatures with S < L. */
 export interface Ed25519 {
@@ -6,6 +7,9 @@ export interface Ed25519 {
   verify(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean>
   sign(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array>
 }
+
+/** Importing a public key costs up to a third of a verification. */
+const IMPORTED_KEYS = 1_024
 
 /** What this runtime brings, the fastest first: node:crypto, WebCrypto, or nothing. */
 export const platformEd25519 = (): Ed25519[] => {
@@ -16,12 +20,12 @@ export const platformEd25519 = (): Ed25519[] => {
 
 /** node:crypto verifies at once on this thread: a third faster than WebCrypto, which hands each call to a thread pool. */
 export const nodeEd25519 = (node: NodeCrypto): Ed25519 => {
-  const publicKeys = new HandleCache<unknown>()
+  const handles = new KeyCache<unknown>(IMPORTED_KEYS)
+  const importKey = (publicKey: Uint8Array): unknown => node.createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: toString(publicKey, 'base64url') }, format: 'jwk' })
   return {
     name: 'node:crypto',
     async verify (publicKey, signature, message) {
-      const handle = publicKeys.get(publicKey, () => node.createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: toString(publicKey, 'base64url') }, format: 'jwk' }))
-      return node.verify(null, message, handle, signature)
+      return node.verify(null, message, handles.get(publicKey, importKey), signature)
     },
     async sign (privateKey, message) {
       const handle = node.createPrivateKey({ key: pkcs8(privateKey), format: 'der', type: 'pkcs8' })
@@ -31,12 +35,12 @@ export const nodeEd25519 = (node: NodeCrypto): Ed25519 => {
 }
 
 export const webCryptoEd25519 = (subtle: Subtle): Ed25519 => {
-  const publicKeys = new HandleCache<Promise<unknown>>()
+  const handles = new KeyCache<Promise<unknown>>(IMPORTED_KEYS)
+  const importKey = (publicKey: Uint8Array): Promise<unknown> => subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify'])
   return {
     name: 'WebCrypto',
     async verify (publicKey, signature, message) {
-      const handle = publicKeys.get(publicKey, () => subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']))
-      return subtle.verify('Ed25519', await handle, signature, message)
+      return subtle.verify('Ed25519', await handles.get(publicKey, importKey), signature, message)
     },
     async sign (privateKey, message) {
       const handle = await subtle.importKey('pkcs8', pkcs8(privateKey), 'Ed25519', false, ['sign'])
@@ -67,18 +71,3 @@ const nodeCrypto = (): NodeCrypto | undefined => {
 const PKCS8_PREFIX = Uint8Array.from([0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20])
 /** Not by `concat`, whose memory on Node is a pool that everything small shares. */
 const pkcs8 = (privateKey: Uint8Array): Uint8Array => Uint8Array.of(...PKCS8_PREFIX, ...privateKey)
-
-/** Imported public keys of the last 1,024 signers: importing costs up to a third of a verification. */
-class HandleCache<T> {
-  private readonly handles = new Map<string, T>()
-
-  get (publicKey: Uint8Array, create: () => T): T {
-    const name = String.fromCharCode(...publicKey)
-    const known = this.handles.get(name)
-    if (known !== undefined) return known
-    if (this.handles.size >= 1_024) this.handles.delete(this.handles.keys().next().value!)
-    const handle = create()
-    this.handles.set(name, handle)
-    return handle
-  }
-}

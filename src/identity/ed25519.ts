@@ -5,6 +5,7 @@ import { MercuryError } from '../errors.ts'
 import { platformEd25519, type Ed25519 } from './ed25519-platform.ts'
 import probes from './ed25519-probes.ts'
 import { isInPrimeSubgroup } from './ed25519-subgroup.ts'
+import { KeyCache } from './key-cache.ts'
 import { fromLittleEndian, littleEndian } from './little-endian.ts'
 
 noble.hashes.sha512 = sha512
@@ -36,8 +37,12 @@ export class InvalidPublicKeyError extends MercuryError {
  * @see docs/spec.md#keys
  */
 export const admitPublicKey = (publicKey: Uint8Array): void => {
-  const name = cacheKey(publicKey)
-  if (admitted.has(name)) return
+  admitted.get(publicKey, checkPublicKey)
+}
+
+const admitted = new KeyCache<true>(ADMITTED_KEYS)
+
+const checkPublicKey = (publicKey: Uint8Array): true => {
   if (publicKey.byteLength !== PUBLIC_KEY_BYTES) throw new InvalidPublicKeyError(`it has ${publicKey.byteLength} bytes, not ${PUBLIC_KEY_BYTES}`)
   let point: noble.Point
   try {
@@ -47,12 +52,8 @@ export const admitPublicKey = (publicKey: Uint8Array): void => {
   }
   if (point.isSmallOrder()) throw new InvalidPublicKeyError('its order is small')
   if (!isInPrimeSubgroup(point)) throw new InvalidPublicKeyError('it is not in the prime-order subgroup')
-  if (admitted.size >= ADMITTED_KEYS) admitted.delete(admitted.keys().next().value!)
-  admitted.add(name)
+  return true
 }
-
-const admitted = new Set<string>()
-const cacheKey = (bytes: Uint8Array): string => String.fromCharCode(...bytes.subarray(0, PUBLIC_KEY_BYTES + 1))
 
 /**
  * Verifies an Ed25519 signature by an admitted key: S < L, canonical R other than the identity, cofactorless equation; the same verdict on every runtime.

@@ -7,6 +7,7 @@ import { concat, toString } from 'uint8arrays'
 import { MercuryError } from '../errors.ts'
 import { MAX_ID_TEXT_LENGTH, MAX_LINK_TEXT_LENGTH } from '../limits.ts'
 import { PUBLIC_KEY_BYTES, admitPublicKey } from './ed25519.ts'
+import { KeyCache } from './key-cache.ts'
 
 declare const brand: unique symbol
 
@@ -54,7 +55,9 @@ export const parseProfileId = (text: string): ProfileId => {
 }
 
 /** @throws InvalidPublicKeyError when the key is not admitted */
-export const profileIdFromPublicKey = (publicKey: Uint8Array): ProfileId => {
+export const profileIdFromPublicKey = (publicKey: Uint8Array): ProfileId => idByPublicKey.get(publicKey, makeProfileId)
+
+const makeProfileId = (publicKey: Uint8Array): ProfileId => {
   admitPublicKey(publicKey)
   const id = nameOf(publicKey).toString(base36) as ProfileId
   if (publicKeyById.size >= REMEMBERED_IDS) publicKeyById.delete(publicKeyById.keys().next().value!)
@@ -86,6 +89,8 @@ export const formatProfileId = (id: ProfileId, as: 'ipns' | 'did' | 'peer'): str
 }
 
 const publicKeyById = new Map<string, Uint8Array>()
+/** Base 36 takes longer than the rest of reading a document. */
+const idByPublicKey = new KeyCache<ProfileId>(REMEMBERED_IDS)
 
 const multihashOf = (publicKey: Uint8Array): Uint8Array => concat([MULTIHASH_PREFIX, publicKey])
 const nameOf = (publicKey: Uint8Array): CID => CID.createV1(LIBP2P_KEY, createDigest(IDENTITY, multihashOf(publicKey).subarray(2)))
