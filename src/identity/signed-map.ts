@@ -24,4 +24,8 @@ export const signMap = async (context: string, map: { readonly [key: string]: Cb
 
 /** Whether `signature` is by `id` over `map` in `context`. */
 export const verifyMap = async (context: string, map: { readonly [key: string]: CborValue }, id: ProfileId, signature: Uint8Array): Promise<boolean> =>
-  verifySignature(publicKeyOf(id), signature, signedBytes(context, encodeCbor(map)))
+  verifyEncodedMap(context, encodeCbor(map), id, signature)
+
+/** As {@link verifyMap}, of the canonical encoding of the map without its signature. */
+export const verifyEncodedMap = async (context: string, encodedMap: Uint8Array, id: ProfileId, signature: Uint8Array): Promise<boolean> =>
+  verifySignature(publicKeyOf(id), signature, signedBytes(context, encodedMap))

@@ -1,10 +1,10 @@
 import type { CID } from 'multiformats/cid'
 import { equals, toString } from 'uint8arrays'
-import { decodeCborMap, encodeCbor, isCborMap, type CborMap, type CborValue } from '../cbor.ts'
+import { decodeCborMapWithout, encodeCbor, isCborMap, type CborMap, type CborValue } from '../cbor.ts'
 import { InvalidSignatureError, MercuryError, UnsupportedError, checkLimit } from '../errors.ts'
 import { verifyPledge } from '../identity/pledge.ts'
 import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, type ProfileId } from '../identity/profile-id.ts'
-import { signMap, verifyMap } from '../identity/signed-map.ts'
+import { signMap, verifyEncodedMap } from '../identity/signed-map.ts'
 import type { Signer } from '../identity/signer.ts'
 import { HOUR_MS, MAX_ADDRESSES, MAX_ADDRESS_BYTES, MAX_DOCUMENT_BYTES, MAX_HOMES, MAX_HOME_ADDRESSES, MAX_KIND_BYTES, MAX_SEALED, SECOND_MS } from '../limits.ts'
 import { BlockMismatchError, DAG_CBOR, RAW, cidOf, isBlockCid } from '../store/block.ts'
@@ -132,11 +132,11 @@ export const verifyDocument = async (bytes: Uint8Array, expect: { id: ProfileId 
   checkLimit('document bytes', MAX_DOCUMENT_BYTES, bytes.byteLength)
   const cid = await documentCid(bytes)
   if (expect.cid && !expect.cid.equals(cid)) throw new BlockMismatchError(expect.cid)
-  const shape = new Shape(decodeCborMap(bytes), 'INVALID_DOCUMENT', 'document')
+  const { map, without: unsigned } = decodeCborMapWithout(bytes, 'sig')
+  const shape = new Shape(map, 'INVALID_DOCUMENT', 'document')
   const id = checkShape(shape, expect.id)
-  const document = shape.map as ProfileDocument
-  const { sig, ...unsigned } = document
-  if (!(await verifyMap(DOCUMENT_CONTEXT, unsigned as CborMap, id, sig))) throw new InvalidSignatureError('document')
+  const document = map as ProfileDocument
+  if (!(await verifyEncodedMap(DOCUMENT_CONTEXT, unsigned, id, document.sig))) throw new InvalidSignatureError('document')
   await checkPledge(id, document)
   if (document.succeeds) await checkSucceeds(id, document.succeeds, shape)
   const unknown = document.crit?.find((key) => !KNOWN_KEYS.has(key))
