@@ -1,0 +1,28 @@
+import type { Command } from '../command.ts'
+import type { Host } from '../host.ts'
+import { createCompletion } from './completion.ts'
+import { exportCommand } from './export.ts'
+import { createHelp } from './help.ts'
+import { importCommand } from './import.ts'
+import { init } from './init.ts'
+import { persona } from './persona.ts'
+import { publish } from './publish.ts'
+import { remove } from './remove.ts'
+import { resolve } from './resolve.ts'
+import { createServe } from './serve.ts'
+import { status } from './status.ts'
+import { verify } from './verify.ts'
+import { watch } from './watch.ts'
+
+/**
+ * Every command, in the order of the help.
+ *
+ * @param runCommandLine for the commands that other processes send to `serve`
+ */
+export const createCommands = (runCommandLine: (argv: readonly string[], host: Host) => Promise<number>): readonly Command[] => {
+  const commands: Command[] = [
+    init, persona, publish, resolve, watch, remove, createServe(runCommandLine), exportCommand, importCommand, verify, status,
+    createHelp(() => commands), createCompletion(() => commands)
+  ]
+  return commands
+}

@@ -1,0 +1,25 @@
+import { parseLink } from '../../identity/link.ts'
+import type { Command } from '../command.ts'
+import { resolvedJson, resolvedLines } from '../profile-text.ts'
+
+export const resolve: Command = {
+  name: 'resolve',
+  usage: 'ID|LINK [--all|--offline]',
+  summary: 'read a profile, verified, from whoever has it',
+  details: 'Answers with the first router that gives a version at or above the highest that this device has seen. A link may pin the pledge of its owner: another key\'s profile is then refused.',
+  flags: { all: { type: 'boolean', summary: 'wait for every router, and show what each of them did' } },
+  words: [1, 1],
+  examples: [
+    { line: 'mercury resolve k51qzi5uqu5d…', explains: 'from the network' },
+    { line: 'mercury resolve --offline k51qzi5uqu5d… --json', explains: 'what this device last saw of it' }
+  ],
+  place: 'directory',
+  async run (session) {
+    const { id, addresses, next } = parseLink(session.words[0]!)
+    const { profiles } = await session.open()
+    await session.output.progress(`looking for ${id} …`)
+    const policy = session.offline ? 'offline' : session.flags.has('all') ? 'all' : 'first'
+    const resolved = await profiles.resolve(id, { policy, hints: addresses, next, signal: session.signal })
+    await session.output.answer(resolvedJson(resolved), resolvedLines(resolved, session.output.paint))
+  }
+}

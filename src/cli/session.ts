@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { MercuryError } from '../errors.ts'
+import type { Persona } from '../identity/seed.ts'
+import type { Mercury, MercuryOptions } from '../node.ts'
+import type { Flags } from './flags.ts'
+import type { Host } from './host.ts'
+import type { Output } from './output.ts'
+import { NotInitialisedError, currentPersona, readPersonaList, type PersonaEntry, type PersonaList } from './persona-list.ts'
+import { readVault, type OpenedVault } from './vault-file.ts'
+
+export interface OpenOptions {
+  /** The persona whose versions go out: the node takes on its peer identity, and carries what is owed of no other one of this directory. */
+  speaksFor?: Persona
+  /** What is kept here is enough. */
+  local?: boolean
+  /** The command sends: it makes no sense offline through a node that is online. */
+  sends?: boolean
+}
+
+/** One run of one command: its words and options, and what it opened. */
+export class Session {
+  readonly flags: Flags
+  readonly words: readonly string[]
+  readonly host: Host
+  readonly output: Output
+  readonly directory: string
+  private opened: Mercury | undefined
+
+  constructor ({ flags, words }: { flags: Flags; words: readonly string[] }, { host, output, directory }: { host: Host; output: Output; directory: string }) {
+    this.flags = flags
+    this.words = words
+    this.host = host
+    this.output = output
+    this.directory = directory
+  }
+
+  get json (): boolean {
+    return this.flags.has('json')
+  }
+
+  get offline (): boolean {
+    return this.flags.has('offline')
+  }
+
+  get signal (): AbortSignal {
+    return this.host.signal
+  }
+
+  /** A file name as the user means it. */
+  path (name: string): string {
+    return resolve(this.host.cwd, name)
+  }
+
+  /** @throws NotInitialisedError */
+  async personas (): Promise<PersonaList> {
+    const list = await readPersonaList(this.directory)
+    if (!list) throw new NotInitialisedError(this.directory)
+    return list
+  }
+
+  /** @throws NotInitialisedError, WrongPassphraseError */
+  async vault (): Promise<OpenedVault> {
+    return readVault(this.directory, async () => this.passphrase('Passphrase: '))
+  }
+
+  /** The keys of a persona of this directory; of the one that commands speak for by default. */
+  async persona (entry?: PersonaEntry): Promise<Persona> {
+    const { index } = entry ?? currentPersona(await this.personas())
+    const { personas } = await this.vault()
+    const persona = personas.find((candidate) => candidate.index === index)
+    if (!persona) throw new MercuryError('INVALID_VAULT', `the vault does not hold persona ${index}; restore the words in another directory`)
+    return persona
+  }
+
+  /** From `MERCURY_PASSPHRASE` or the terminal. */
+  async passphrase (question: string): Promise<string> {
+    return this.host.passphrase ?? this.host.stdin.ask(question, { hidden: true })
+  }
+
+  /** Opens the directory, or takes the node that runs on it. Closed with the session. */
+  async open (options: OpenOptions = {}): Promise<Mercury> {
+    const { node } = this.host
+    if (!node) return (this.opened ??= await this.openOwn(options))
+    for (const flag of ['home', 'listen', 'bootstrap', 'dht-protocol']) {
+      if (this.flags.has(flag)) throw new MercuryError('NODE_RUNNING', `mercury serve runs on this directory with its own network; give --${flag} to it, or stop it`)
+    }
+    if (options.sends && this.offline) throw new MercuryError('NODE_RUNNING', 'mercury serve runs on this directory and sends at once; leave --offline out, or stop it')
+    if (options.speaksFor) await node.speakFor(options.speaksFor)
+    return node.mercury
+  }
+
+  /** What `openMercury` takes from the command line. */
+  networkOptions (): Pick<MercuryOptions, 'directory' | 'homes' | 'listen' | 'bootstrap' | 'dhtProtocol' | 'signal'> {
+    const { directory, flags, signal } = this
+    return { directory, homes: flags.texts('home'), listen: flags.texts('listen'), bootstrap: flags.texts('bootstrap'), dhtProtocol: flags.text('dht-protocol'), signal }
+  }
+
+  async close (): Promise<void> {
+    await this.opened?.close()
+  }
+
+  private async openOwn ({ speaksFor, local = false }: OpenOptions): Promise<Mercury> {
+    const { openMercury } = await import('../node.ts')
+    const own = new Set((await readPersonaList(this.directory))?.personas.map(({ id }) => id))
+    const offline = local || this.offline
+    if (!offline) await this.output.progress('connecting …')
+    return openMercury({
+      ...this.networkOptions(),
+      offline,
+      // A peer identity of its own for each run: nothing shows that two look-ups, or two personas, came from one device.
+      peerKey: speaksFor?.leaves.peer ?? randomBytes(32),
+      carries: (id) => !own.has(id) || id === speaksFor?.id || (!speaksFor && own.size === 1)
+    })
+  }
+
+  /** Whether anything was ever kept in the directory: what only looks must not make it. */
+  async isNew (): Promise<boolean> {
+    return (await stat(join(this.directory, 'state')).catch(() => undefined)) === undefined
+  }
+}
