@@ -1,6 +1,7 @@
 import type { HeliaWithLibp2p } from '@helia/libp2p'
 import type { KadDHT, QueryEvent } from '@libp2p/kad-dht'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readOwnRecord, routingKeyOf } from '../../src/adapters/helia/dht-records.ts'
 import { createHeliaRouter, openHeliaNode, type HeliaNode, type HeliaRouterOptions } from '../../src/adapters/helia/index.ts'
 import { MAX_CANDIDATES, MAX_RECORD_BYTES } from '../../src/limits.ts'
 import { openNetwork, type Network } from '../network.ts'
@@ -48,6 +49,7 @@ describe('among nodes', () => {
     await routerAt(1).put(id, two.record)
     expect(await read(routerAt(2).get(id))).toContainEqual(two.record)
     await expect(routerAt(3).put(id, one.record)).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
+    expect(await readOwnRecord(network.nodes[3]!.helia.datastore, routingKeyOf(id))).toEqual(two.record)
     const late = await network.join({ dht: 'client' })
     expect((await read(createHeliaRouter(late.helia).get(id)))).toContainEqual(two.record)
     await late.close()
@@ -57,9 +59,10 @@ describe('among nodes', () => {
     await expect(routerAt(0).put((await signProfile()).signer.id, new Uint8Array(MAX_RECORD_BYTES + 1))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
   })
 
-  test('a record that is not authentic is taken by nobody', async () => {
+  test('a record that is not authentic is not even kept here', async () => {
     const { signer: { id }, record } = await signProfile({ seed: 5 })
     await expect(routerAt(0).put(id, record.with(9, record[9]! ^ 1))).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
+    expect(await readOwnRecord(network.nodes[0]!.helia.datastore, routingKeyOf(id))).toBeUndefined()
   })
 
   test('close() ends its own calls and leaves the node running', async () => {
@@ -165,6 +168,15 @@ describe('with peers that say what the test says', () => {
   test('a get that nobody answers fails; answers without a record are: none', async () => {
     await expect(read(routerOver(async function * () { yield { name: 'QUERY_ERROR', path: { index: 0 } } as unknown as QueryEvent }).get(id))).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
     expect(await read(routerOver(async function * () { yield answer() }).get(id))).toEqual([])
+  })
+
+  test('a put that ends without a peer that took this very record fails', async () => {
+    const router = routerOver(async function * () {
+      yield answer()
+      yield answer(bytes(1))
+    })
+    await router.put(id, bytes(1))
+    await expect(router.put(id, bytes(2))).rejects.toMatchObject({ code: 'ROUTER_FAILED', message: expect.stringContaining('no peer took') })
   })
 
   test('a walk that takes too long fails after what it found', async () => {

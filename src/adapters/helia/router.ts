@@ -27,7 +27,7 @@ export interface HeliaRouterOptions {
  * A name router over the DHT of a running Helia, which it does not close.
  *
  * `put` offers the record to the peers closest to the name and resolves when the walk is over and at least one took it;
- * this node's own copy, from which it answers others, is written in any case.
+ * this node's own copy, from which it answers others, is written even when none does, but not when the record is no valid one or older than the copy.
  * `get` yields this node's own copy, then what peers answer, as it arrives and without repetition.
  * A few hostile peers beside the name can agree on an old record, so the quorum is high; a reader in a hurry leaves with `return()`.
  */
@@ -36,6 +36,8 @@ export const createHeliaRouter = (helia: HeliaWithLibp2p<{ dht: KadDHT }>, optio
   const { dht } = helia.libp2p.services
   const closing = new AbortController()
   if (!dht.validators.ipns) guardRecords(dht, helia.datastore)
+
+  const failed = (error: unknown): MercuryError => (error instanceof MercuryError ? error : new RouterFailedError(name, (error as Error).message, { cause: error }))
 
   /** Runs `walk` until the deadline, or the shorter one of a node that still knows nobody. */
   const bounded = async function * (timeoutMs: number, signal: AbortSignal, walk: (signal: AbortSignal) => AsyncIterable<QueryEvent>): AsyncGenerator<QueryEvent, void> {
@@ -48,7 +50,7 @@ export const createHeliaRouter = (helia: HeliaWithLibp2p<{ dht: KadDHT }>, optio
       yield * cancellable(walk, [signal, late.signal])
     } catch (error) {
       signal.throwIfAborted()
-      throw error instanceof MercuryError ? error : new RouterFailedError(name, (error as Error).message, { cause: error })
+      throw failed(error)
     } finally {
       timers.forEach(clearTimeout)
     }
@@ -57,9 +59,11 @@ export const createHeliaRouter = (helia: HeliaWithLibp2p<{ dht: KadDHT }>, optio
   const put = async (id: ProfileId, record: Uint8Array, signal: AbortSignal): Promise<void> => {
     checkLimit('record bytes', MAX_RECORD_BYTES, record.byteLength)
     signal.throwIfAborted()
+    const key = routingKeyOf(id)
+    await checkAcceptable(key, record, signal)
     let stored = 0
     try {
-      for await (const event of bounded(putTimeoutMs, signal, (both) => dht.put(routingKeyOf(id), record, { signal: both }))) {
+      for await (const event of bounded(putTimeoutMs, signal, (both) => dht.put(key, record, { signal: both }))) {
         if (event.name === 'PEER_RESPONSE' && event.record && equals(event.record.value, record)) stored++
       }
     } catch (error) {
@@ -70,10 +74,20 @@ export const createHeliaRouter = (helia: HeliaWithLibp2p<{ dht: KadDHT }>, optio
     if (stored === 0) throw new RouterFailedError(name, 'no peer took the record')
   }
 
+  /** kad-dht writes this node's own copy unseen, over a better one too. */
+  const checkAcceptable = async (key: Uint8Array, record: Uint8Array, signal: AbortSignal): Promise<void> => {
+    try {
+      await dht.validators.ipns?.(key, record, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new RouterFailedError(name, (error as Error).message, { cause: error })
+    }
+  }
+
   const candidates = async function * (id: ProfileId, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     const key = routingKeyOf(id)
     const peersByCandidate = new Map<string, number>()
-    const own = await readOwnRecord(helia.datastore, key, signal)
+    const own = await readOwnRecord(helia.datastore, key, signal).catch((error: unknown) => { throw failed(error) })
     if (own) {
       peersByCandidate.set(keyOf(own), 0)
       yield plainBytes(own).slice()
