@@ -168,7 +168,7 @@ describe('createDelegatedRouter', () => {
       asked.resolve()
     })
     const controller = new AbortController()
-    const reading = all(createDelegatedRouter({ url, allowPrivate: true }).get(id, { signal: controller.signal }))
+    const reading = all(createDelegatedRouter({ url, timeoutMs: 3_600_000, allowPrivate: true }).get(id, { signal: controller.signal }))
     await asked.promise
     const reason = new Error('no longer wanted')
     controller.abort(reason)
@@ -183,7 +183,7 @@ describe('createDelegatedRouter', () => {
       request.socket.on('close', () => closed.resolve())
       asked.resolve()
     })
-    const reader = createDelegatedRouter({ url, allowPrivate: true }).get(id)[Symbol.asyncIterator]()
+    const reader = createDelegatedRouter({ url, timeoutMs: 3_600_000, allowPrivate: true }).get(id)[Symbol.asyncIterator]()
     const waiting = reader.next()
     await asked.promise
     await reader.return!()

@@ -61,6 +61,14 @@ describe('among nodes', () => {
     expect(await again.get(laterCid)).toEqual(later)
   })
 
+  test('a block that arrives after its reader has left is kept', async () => {
+    const bytes = utf8('late')
+    const cid = await cidOf(bytes, RAW)
+    await expect(storeAt(1).get(cid, { signal: AbortSignal.timeout(50) })).rejects.toThrow()
+    await storeAt(0).put(cid, bytes)
+    while (!(await storeAt(1).get(cid, { offline: true }))) await new Promise((resolve) => setTimeout(resolve, 10))
+  })
+
   test('close() ends a get that waits', async () => {
     const store = storeAt(0)
     const reading = store.get(await cidOf(utf8('nor this'), RAW))
@@ -135,6 +143,7 @@ describe('pins', () => {
     const cid = await cidOf(bytes, DAG_CBOR)
     await Promise.all([store.put(cid, bytes, { pin: true }), store.put(cid, bytes, { pin: true })])
     await store.pin(cid)
+    expect((await node.helia.pins.get(cid)).depth).toBe(0)
     await unpinnedNow(node)
     expect(await store.get(cid, { offline: true })).toEqual(bytes)
     await store.unpin(cid)
