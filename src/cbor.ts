@@ -173,7 +173,7 @@ class Reader {
     const encoded = content.subarray(1)
     try {
       const cid = CID.decode(encoded)
-      if (equals(cid.bytes, encoded)) return cid
+      if (equals(cid.bytes, encoded) && Number.isSafeInteger(cid.code) && Number.isSafeInteger(cid.multihash.code)) return cid
     } catch (error) {
       throw new InvalidCborError(`a malformed CID before byte ${this.at}`, { cause: error })
     }

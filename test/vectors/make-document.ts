@@ -1,6 +1,6 @@
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
-import { InOrder, Raw, blockCid, describeKey, encode, head, idBytesOf, joined, keyPair, pledgeTo, sealed, sha256, signFields, type Fields, type KeyPair, type Value } from './forge.ts'
+import { InOrder, Raw, blockCid, describeKey, encode, head, idBytesOf, joined, keyPair, pledgeTo, sealed, sha256, signFields, varint, type Fields, type KeyPair, type Value } from './forge.ts'
 import { hex, writeFrozen } from './frozen.ts'
 import { packBytes, type PackedBytes } from './packed-bytes.ts'
 
@@ -175,6 +175,7 @@ accept('attrs is empty', { attrs: {} })
 malformed('attrs is a list', { attrs: [] }, 'attrs')
 malformed('attrs is null', { attrs: null }, 'attrs')
 malformed('attrs is a link', { attrs: blockCid(Uint8Array.of(1)) }, 'attrs')
+accept('links of any codec and hash up to 2^53 - 1', { attrs: { codec: CID.decode(Uint8Array.of(1, ...varint(2n ** 53n - 1n), 0x12, 1, 0xff)), hash: CID.decode(Uint8Array.of(1, 0x55, ...varint(2n ** 53n - 1n), 1, 0xff)), v0: CID.createV0(createDigest(0x12, sha256('a')) as never), none: CID.createV1(RAW_CODEC, createDigest(IDENTITY, new Uint8Array())) } })
 accept('attrs that look like a link', { attrs: { '/': Uint8Array.of(1), bytes: Uint8Array.of(1) } })
 malformed('keys is a list', { keys: [] }, 'keys')
 malformed('keys.x25519 is text', { keys: { x25519: 'key' } }, 'keys.x25519')
@@ -271,6 +272,9 @@ smuggle('undefined', (sig) => encode({ ...unpledged, sig, attrs: { a: undefined 
 smuggle('another tag than 42', (sig) => encode({ ...unpledged, sig, time: new Raw(0xc1, 0x00) }))
 smuggle('a CID without its leading zero', (sig) => encode({ ...unpledged, sig, attrs: { a: new Raw(0xd8, 0x2a, ...head(2, 36), ...section.bytes) } }))
 smuggle('a CID with an overlong number', (sig) => encode({ ...unpledged, sig, attrs: { a: new Raw(0xd8, 0x2a, ...head(2, 38), 0, 0x81, 0x00, ...section.bytes.subarray(1)) } }))
+for (const [what, codec, hash] of [['codec', varint(2n ** 53n), [0x12]], ['codec', varint(2n ** 53n + 1n), [0x12]], ['hash code', [0x55], varint(2n ** 53n)], ['hash code', [0x55], varint(2n ** 53n + 1n)]] as const) {
+  smuggle(`a CID with a ${what} of 2^53 or more, ${hex(Uint8Array.from(codec))}`, (sig) => encode({ ...unpledged, sig, attrs: { a: new Raw(0xd8, 0x2a, ...head(2, 1 + 1 + codec.length + hash.length + 2), 0, 1, ...codec, ...hash, 1, 0xff) } }))
+}
 smuggle('text that is not UTF-8', (sig) => encode({ ...unpledged, sig, attrs: { a: new Raw(0x61, 0xff) } }))
 smuggle('a lone surrogate in UTF-8', (sig) => encode({ ...unpledged, sig, attrs: { a: new Raw(0x63, 0xed, 0xa0, 0x80) } }))
 smuggle('a key that is not text', (sig) => encode({ ...unpledged, sig, attrs: new InOrder([1, 1]) }))
@@ -325,7 +329,7 @@ write('a tombstone', { name: 'A', listed: true }, { attrs: {}, gone: true }, { g
 
 export const documentVectors = () => ({
   about: 'Profile documents; README.md says how to read this file',
-  spec: 'docs/spec.md#5-document',
+  spec: 'docs/spec.md#document',
   keys: [alice, aliceNext, bob, home, elder].map(describeKey),
   cases,
   written
