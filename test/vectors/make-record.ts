@@ -315,7 +315,7 @@ select('around the envelope, the greater bytes win nothing', [joined(Uint8Array.
 select('garbage alone', [new Uint8Array(), Uint8Array.of(0xff)], null)
 select('nothing', [], null)
 
-export const recordVectors = () => ({ about: 'IPNS records; README.md says how to read this file', spec: 'docs/spec.md#6-record', keys: [alice, bob].map(describeKey), cases, selections })
+export const recordVectors = () => ({ about: 'IPNS records; README.md says how to read this file', spec: 'docs/spec.md#record', keys: [alice, bob].map(describeKey), cases, selections })
 
 function bigints (_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value

@@ -38,7 +38,7 @@ export const pledgeVectors = () => {
   add('a signature of 63 bytes', 'INVALID_SIGNATURE', { sig: pledge.subarray(1) })
   add('one bit of the signature', 'INVALID_SIGNATURE', { sig: pledge.with(0, pledge[0]! ^ 1) })
   for (const context of otherContexts('mercury/pledge/1')) add(`in the context ${context}`, 'INVALID_SIGNATURE', { sig: signFields(context, body, alice) })
-  return { about: 'Pledges; README.md says how to read this file', spec: 'docs/spec.md#53-pledge', keys: [alice, aliceNext, bob, mallory].map(describeKey), cases }
+  return { about: 'Pledges; README.md says how to read this file', spec: 'docs/spec.md#pledge', keys: [alice, aliceNext, bob, mallory].map(describeKey), cases }
 }
 
 export interface AcceptanceCase extends Verdict {
@@ -97,7 +97,7 @@ export const acceptanceVectors = () => {
   add('4 addresses of 128 bytes', { ...entry, addrs: new Array<string>(4).fill('a'.repeat(128)) }, 'accept')
   malformed('5 addresses', { addrs: new Array<string>(5).fill('a') }, 'addrs')
   malformed('an address of 129 bytes', { addrs: ['a'.repeat(129)] }, 'addrs[0]')
-  return { about: 'Acceptances of homes; README.md says how to read this file', spec: 'docs/spec.md#54-home-entry', keys: [alice, aliceNext, home, mallory].map(describeKey), cases }
+  return { about: 'Acceptances of homes; README.md says how to read this file', spec: 'docs/spec.md#home-entry', keys: [alice, aliceNext, home, mallory].map(describeKey), cases }
 }
 
 export interface SuccessionCase extends Verdict { name: string; bytes: string; from?: string; to?: string; last?: string | null; time?: number }
@@ -143,7 +143,7 @@ export const successionVectors = () => {
   malformed('time is -1', { time: -1 }, 'time')
   malformed('time is text', { time: '1' }, 'time')
   add('sig has 65 bytes', { ...body, sig: new Uint8Array(65) }, 'INVALID_SUCCESSION', 'sig')
-  return { about: 'Successions; README.md says how to read this file', spec: 'docs/spec.md#9-succession', keys: [alice, aliceNext, bob, mallory].map(describeKey), cases }
+  return { about: 'Successions; README.md says how to read this file', spec: 'docs/spec.md#succession', keys: [alice, aliceNext, bob, mallory].map(describeKey), cases }
 }
 
 /** IDs are compared as their 38 bytes. */
@@ -237,7 +237,7 @@ export const relationVectors = () => {
   half('a half that nobody signed', relationBody, smaller, 'INVALID_RELATION', 'fromSig')
   half('a half that a stranger signed', omit(prove({}, { fromKey: mallory }), 'toSig'), smaller, 'INVALID_SIGNATURE')
   half('a half that was changed', { ...omit(prove(), 'toSig'), type: 'org.example.shop/owner' }, smaller, 'INVALID_SIGNATURE')
-  return { about: 'Relations; README.md says how to read this file', spec: 'docs/spec.md#10-relation', keys: [alice, bob, mallory].map(describeKey), cases, halves }
+  return { about: 'Relations; README.md says how to read this file', spec: 'docs/spec.md#relation', keys: [alice, bob, mallory].map(describeKey), cases, halves }
 }
 
 export interface RevocationCase extends Verdict {
@@ -278,7 +278,7 @@ export const revocationVectors = () => {
   add('by is a key of small order', revoke({ by: idBytesOf(SMALL_ORDER_KEY) }), 'INVALID_PROFILE_ID')
   add('time is -1', revoke({ time: -1 }), 'INVALID_REVOCATION', { path: 'time' })
   add('sig has 63 bytes', { ...revoke(), sig: new Uint8Array(63) }, 'INVALID_REVOCATION', { path: 'sig' })
-  return { about: 'Revocations of relations; README.md says how to read this file', spec: 'docs/spec.md#102-revocation', keys: [alice, bob, mallory].map(describeKey), cases }
+  return { about: 'Revocations of relations; README.md says how to read this file', spec: 'docs/spec.md#revocation', keys: [alice, bob, mallory].map(describeKey), cases }
 }
 
 export const signedMapVectors = { pledge: pledgeVectors, acceptance: acceptanceVectors, succession: successionVectors, relation: relationVectors, revocation: revocationVectors }
