@@ -11,7 +11,7 @@ export const IPNS_RECORD_TYPE = 'application/vnd.ipfs.ipns-record'
 export interface DelegatedRouterOptions {
   /** The service's base, http or https, without credentials, query or fragment; `/routing/v1/ipns/{name}` is appended. */
   url: string
-  /** @default `delegated:` and the host of `url` */
+  /** @default `delegated:`, the host of `url` and its path */
   name?: string
   fetch?: typeof globalThis.fetch
   /** For one whole request and its answer. @default 10 s */
@@ -39,7 +39,7 @@ export class InvalidUrlError extends MercuryError {
  */
 export const createDelegatedRouter = ({ url, name, fetch = globalThis.fetch, timeoutMs = 10 * SECOND_MS, allowPrivate = false }: DelegatedRouterOptions): NameRouter => {
   const base = parseBase(url, allowPrivate)
-  const router = name ?? `delegated:${base.host}`
+  const router = name ?? `delegated:${base.host}${base.pathname.replace(/\/$/, '')}`
   const closing = new AbortController()
 
   const request = async <T>(id: ProfileId, init: RequestInit, signal: AbortSignal, read: (response: Response) => Promise<T>): Promise<T> => {

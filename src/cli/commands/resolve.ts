@@ -4,13 +4,17 @@ import { resolvedJson, resolvedLines } from '../profile-text.ts'
 
 export const resolve: Command = {
   name: 'resolve',
-  usage: 'ID|LINK [--all|--offline]',
+  usage: 'ID|LINK [--all|--offline] [--keep]',
   summary: 'read a profile, verified, from whoever has it',
   details: 'Answers with the first router that gives a version at or above the highest that this device has seen. A link may pin the pledge of its owner: another key\'s profile is then refused.',
-  flags: { all: { type: 'boolean', summary: 'wait for every router, and show what each of them did' } },
+  flags: {
+    all: { type: 'boolean', summary: 'wait for every router, and show what each of them did' },
+    keep: { type: 'boolean', summary: 'keep it from now on, its picture too; mercury serve passes it on' }
+  },
   words: [1, 1],
   examples: [
     { line: 'mercury resolve k51qzi5uqu5d…', explains: 'from the network' },
+    { line: 'mercury resolve --keep k51qzi5uqu5d…', explains: 'and help to keep it there for others' },
     { line: 'mercury resolve --offline k51qzi5uqu5d… --json', explains: 'what this device last saw of it' }
   ],
   place: 'directory',
@@ -19,7 +23,7 @@ export const resolve: Command = {
     const { profiles } = await session.open()
     await session.output.progress(`looking for ${id} …`)
     const policy = session.offline ? 'offline' : session.flags.has('all') ? 'all' : 'first'
-    const resolved = await profiles.resolve(id, { policy, hints: addresses, next, signal: session.signal })
+    const resolved = await profiles.resolve(id, { policy, hints: addresses, next, keep: session.flags.has('keep'), signal: session.signal })
     await session.output.answer(resolvedJson(resolved), resolvedLines(resolved, session.output.paint))
   }
 }

@@ -1,0 +1,140 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createRecord, createSigner, parseProfileId, signDocument, verifyArchive } from '../../src/index.ts'
+import { askMercury, runMercury, start, startMercury, type Talker } from './command.ts'
+import { Steps, check, formatMs } from './steps.ts'
+
+/** A DHT of its own: the demonstration talks to nobody outside this machine. */
+const DHT = '/mercury/demo/kad/1.0.0'
+const examples = new URL('..', import.meta.url).pathname
+
+interface Example { file: string; id: string; sequence: number; name: string; words: string; ms: number }
+interface Answer { router: string; outcome: string; reason?: string; code?: string; ms: number }
+interface ResolvedJson { id: string; sequence: number | string; freshness: string; source: string; profile: { name?: string; bio?: string; avatar?: { cid: unknown } }; answers: Answer[] }
+
+const home = await mkdtemp(join(tmpdir(), 'mercury-demo-'))
+const at = (name: string, ...words: string[]): string[] => ['--directory', join(home, name), ...words]
+/** For a command that starts a node of its own. */
+const nodeAt = (name: string, ...words: string[]): string[] => at(name, '--dht-protocol', DHT, ...words)
+const running: { kill(signal: NodeJS.Signals): Promise<void> }[] = []
+const steps = new Steps()
+
+const demonstrate = async (): Promise<void> => {
+  let bob: Talker
+  let address = ''
+  await steps.step('Bob starts a node that keeps profiles and answers for them', ['mercury --directory bob serve'], async () => {
+    bob = startMercury(nodeAt('bob', 'serve'))
+    running.push(bob)
+    const started = await bob.line<{ event?: string; peerId: string; addresses: string[] }>(({ event }) => event === 'started')
+    address = started.addresses[0]!
+    return [address]
+  })
+
+  let app: Talker
+  const published: Example[] = []
+  await steps.step('An app in another process publishes six profiles, each under a key of its own', ['mercury publish examples/alice.yaml', '…'], async () => {
+    app = start([join(examples, 'demo/publisher.ts'), join(home, 'app'), address, DHT])
+    running.push(app)
+    await app.line<Example & { done?: boolean }>((line) => {
+      if (!line.done) published.push(line)
+      return line.done === true
+    })
+    check(published.length === 6, `${published.length} profiles were published, not 6`)
+    return published.map(({ name, id, ms }) => `${id}  ${formatMs(ms).padStart(7)}  ${name}`)
+  })
+  const alice = published.find(({ file }) => file === 'alice.yaml')!
+
+  await steps.step('Bob, who has never seen them, resolves each ID and keeps it', ['mercury --directory bob resolve --keep k51…', '…'], () => resolveAll(published, (id) => at('bob', 'resolve', '--keep', id)))
+
+  await steps.step('Their pictures came along: Bob exports each profile and every block is verified', ['mercury --directory bob export k51… > alice.car', 'mercury verify alice.car', '…'], async () => {
+    const sizes: string[] = []
+    for (const { id, file } of published) {
+      const car = await runMercury(at('bob', 'export', id))
+      const path = join(home, `${file}.car`)
+      await writeFile(path, car)
+      await askMercury(['verify', path])
+      const { blocks, missing } = await verifyArchive(car, { id: parseProfileId(id) })
+      const picture = await readFile(join(examples, file.replace('.yaml', '.png')))
+      check(missing.length === 0 && [...blocks.values()].some(({ bytes }) => picture.equals(bytes)), `the picture of ${file} is not in its archive`)
+      sizes.push(`${file.replace('.yaml', '.car').padEnd(14)} ${String(car.byteLength).padStart(6)} bytes, ${blocks.size} blocks and the record`)
+    }
+    return sizes
+  })
+  const old = await verifyArchive(await readFile(join(home, 'alice.yaml.car')))
+
+  await steps.step('The publisher is killed', ['kill -9 APP'], async () => {
+    await app.kill('SIGKILL')
+    return []
+  })
+
+  await steps.step('Carol, a third node, still resolves every one of them', ['mercury --directory carol resolve --keep k51…', '…'], () =>
+    resolveAll(published, (id) => nodeAt('carol', '--bootstrap', address, 'resolve', '--keep', id)))
+
+  await steps.step('Alice restores her words on another device and publishes an update; it reaches Bob, who watches', ['mercury --directory bob watch k51…', 'mercury --directory alice init --restore', 'mercury --directory alice publish alice.yaml'], async () => {
+    const watching = startMercury(at('bob', 'watch', alice.id))
+    running.push(watching)
+    await watching.line<ResolvedJson>(({ id }) => id === alice.id)
+    const bio = 'Back through the looking-glass, with a new telephone.'
+    const file = join(home, 'alice.yaml')
+    await writeFile(file, (await readFile(join(examples, 'alice.yaml'), 'utf8')).replace(/^bio: .*$/m, `bio: ${bio}`).replace('./alice.png', join(examples, 'alice.png')))
+    const restored = await askMercury<{ id: string }>(nodeAt('alice', '--bootstrap', address, 'init', '--restore', '--unprotected'), `${alice.words}\n`)
+    check(restored.id === alice.id, `the words gave ${restored.id}, not ${alice.id}`)
+    const update = await askMercury<{ sequence: number | string; found?: { sequence: number | string; source: string } }>(nodeAt('alice', '--bootstrap', address, 'publish', file))
+    check(Number(update.found?.sequence) === alice.sequence && Number(update.sequence) > alice.sequence, 'the restored device did not find the version before')
+    const arrived = performance.now()
+    await watching.line<ResolvedJson>(({ profile }) => profile.bio === bio)
+    await watching.kill('SIGTERM')
+    return [`found version ${update.found!.sequence} (${update.found!.source}), published ${update.sequence} above it`, `Bob saw it ${formatMs(performance.now() - arrived)} after it was published`]
+  })
+
+  await steps.step('Mallory offers a forged record and an old one; both are refused', ['mercury --directory carol --home MALLORY resolve --all k51…'], async () => {
+    const mallory = await openMallory(old.record.bytes)
+    running.push(mallory)
+    const { profile, answers } = await askMercury<ResolvedJson>(nodeAt('carol', '--bootstrap', address, '--home', `${mallory.url}/forged`, '--home', `${mallory.url}/old`, 'resolve', '--all', alice.id))
+    const [forged, older] = answers.filter(({ router }) => router.includes(String(mallory.port)))
+    check(profile.bio?.startsWith('Back through') === true, 'Carol was shown another version than the newest')
+    check(forged?.outcome === 'invalid' && forged.code === 'INVALID_SIGNATURE', `the forged record was not refused: ${JSON.stringify(forged)}`)
+    check(older?.outcome === 'older', `the old record was not refused: ${JSON.stringify(older)}`)
+    return [`forged: ${forged.reason}`, `old: ${older.reason}`]
+  })
+}
+
+const resolveAll = async (published: readonly Example[], words: (id: string) => string[]): Promise<string[]> => {
+  const lines: string[] = []
+  for (const { id, name } of published) {
+    const started = performance.now()
+    const { profile, freshness, source } = await askMercury<ResolvedJson>(words(id))
+    check(profile.name === name && freshness === 'confirmed', `${id} was resolved as ${profile.name} (${freshness}), not ${name}`)
+    lines.push(`${formatMs(performance.now() - started).padStart(7)}  ${name}, confirmed by ${source}`)
+  }
+  return lines
+}
+
+/** A router that lies: a version signed by another key under `/forged`, an outdated one under `/old`. */
+const openMallory = async (oldRecord: Uint8Array): Promise<{ url: string; port: number; kill(): Promise<void> }> => {
+  const thief = await createSigner(crypto.getRandomValues(new Uint8Array(32)))
+  const time = Math.floor(Date.now() / 1_000)
+  const forged = await createRecord(await signDocument({ name: 'Alice Liddell', bio: 'Send me money.' }, thief, { seq: time + 1_000, prev: null, time }), thief)
+  const server = createServer((request, response) => {
+    response.setHeader('content-type', 'application/vnd.ipfs.ipns-record')
+    response.end(request.url?.startsWith('/forged/') ? forged : oldRecord)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, port, kill: async () => { server.closeAllConnections(); server.close() } }
+}
+
+console.log('Mercury: profiles that no company keeps. Real IPFS nodes on this machine, a network of their own.')
+try {
+  await demonstrate()
+} catch (error) {
+  // The step has said what did not hold.
+  if (!(error instanceof Error)) throw error
+} finally {
+  for (const process of running.reverse()) await process.kill('SIGTERM')
+  await rm(home, { recursive: true, force: true })
+}
+process.exitCode = steps.end()
