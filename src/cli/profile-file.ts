@@ -26,7 +26,7 @@ export class InvalidProfileFileError extends MercuryError {
 export const parseProfileFile = (bytes: Uint8Array): Record<string, unknown> => {
   checkLimit('profile file bytes', MAX_PROFILE_FILE_BYTES, bytes.byteLength)
   const lines = new LineCounter()
-  const documents = parseAllDocuments(decodeText(bytes), { version: '1.2', schema: 'core', uniqueKeys: true, stringKeys: true, prettyErrors: false, logLevel: 'silent', lineCounter: lines })
+  const documents = parseAllDocuments(decodeText(bytes), { version: '1.2', schema: 'core', uniqueKeys: true, stringKeys: true, resolveKnownTags: false, prettyErrors: false, logLevel: 'silent', lineCounter: lines })
   if (!Array.isArray(documents) || documents.length === 0) throw new InvalidProfileFileError('it is empty')
   if (documents.length > 1) throw new InvalidProfileFileError('it has more than one document')
   const [document] = documents
