@@ -3,8 +3,8 @@ import { utf8 } from '../../src/bytes.ts'
 import type { KeyValueStore, Operation } from '../../src/store/key-value-store.ts'
 
 /** Each writer keeps the last so many of its batches: every batch puts its keys and deletes those of an older one. */
-export const KEPT_BATCHES = 10
-export const KEYS_PER_BATCH = 4
+export const KEPT_BATCHES = 4
+export const KEYS_PER_BATCH = 3
 export const WRITERS = 3
 
 export const keyOf = (round: number, writer: number, batch: number, key: number): string => `${round}/${writer}/${String(batch).padStart(8, '0')}/${key}`

@@ -11,7 +11,7 @@ import { utf8 } from '../../src/bytes.ts'
 import { StoreError } from '../../src/errors.ts'
 import { createGroupCommit } from '../../src/store/group-commit.ts'
 import type { KeyValueStore } from '../../src/store/key-value-store.ts'
-import { expectToSurviveKills } from './crash.ts'
+import { KILL_TEST_TIMEOUT_MS, expectToSurviveKills } from './crash.ts'
 import { expectToSurviveAFullDisk } from './full-disk.ts'
 
 let directory: string
@@ -122,7 +122,7 @@ it('names the package that is missing', async () => {
   expect(stdout).toMatch(/^MISSING_DEPENDENCY .*npm install classic-level@3\.0\.0\n$/)
 })
 
-it('loses no acknowledged batch and leaves none half there when it is killed', async () => {
+it('loses no acknowledged batch and leaves none half there when it is killed', { timeout: KILL_TEST_TIMEOUT_MS }, async () => {
   const location = join(directory, 'store')
   await expectToSurviveKills('level', location, () => openLevelStore({ location }))
 })
