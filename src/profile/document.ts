@@ -1,8 +1,8 @@
 import type { CID } from 'multiformats/cid'
-import { equals, toString } from 'uint8arrays'
+import { equals } from 'uint8arrays'
 import { decodeCborMapWithout, encodeCbor, isCborMap, type CborMap, type CborValue } from '../cbor.ts'
 import { InvalidSignatureError, MercuryError, UnsupportedError, checkLimit } from '../errors.ts'
-import { verifyPledge } from '../identity/pledge.ts'
+import { verifyPledge, type Pledge } from '../identity/pledge.ts'
 import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, type ProfileId } from '../identity/profile-id.ts'
 import { signMap, verifyEncodedMap } from '../identity/signed-map.ts'
 import type { Signer } from '../identity/signer.ts'
@@ -207,14 +207,15 @@ const readId = (shape: Shape, key: string): ProfileId => {
 /** A pledge never changes, so its second signature is checked once for each of the last 4,096 profiles. */
 const checkPledge = async (id: ProfileId, { next, pledge }: ProfileDocument): Promise<void> => {
   if (!next || !pledge) return
-  const name = `${toString(next, 'base64')}${toString(pledge, 'base64')}`
-  if (verifiedPledges.get(id) === name) return
-  if (!(await verifyPledge(id, { next, sig: pledge }))) throw new InvalidSignatureError('pledge')
+  const known = verifiedPledges.get(id)
+  if (known && equals(known.next, next) && equals(known.sig, pledge)) return
+  const verified = { next: next.slice(), sig: pledge.slice() }
+  if (!(await verifyPledge(id, verified))) throw new InvalidSignatureError('pledge')
   if (verifiedPledges.size >= 4_096) verifiedPledges.delete(verifiedPledges.keys().next().value!)
-  verifiedPledges.set(id, name)
+  verifiedPledges.set(id, verified)
 }
 
-const verifiedPledges = new Map<ProfileId, string>()
+const verifiedPledges = new Map<ProfileId, Pledge>()
 
 const checkSucceeds = async (id: ProfileId, succeeds: CborValue, shape: Shape): Promise<void> => {
   const { to } = await verifySuccession(succeeds)
