@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeReducedEnvelope, parseEnvelope, readEd25519Key, type Envelope } from '../../src/naming/envelope.ts'
 import { InvalidRecordError } from '../../src/naming/invalid-record.ts'

@@ -19,7 +19,7 @@ const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.end
 
 describe('the published IPNS records', () => {
   it.skipIf(files.length === 0)(files.length > 0 ? 'are all there' : `SKIPPED: there are none in ${folder}; set MERCURY_VECTORS`, () => {
-    expect(files.map((file) => VERDICTS.findIndex(([ending]) => file.endsWith(ending))).sort()).toEqual([0, 1, 2, 3, 4, 5])
+    expect(files.map((file) => VERDICTS.findIndex(([ending]) => file.endsWith(ending))).sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5])
   })
 
   for (const file of files) {

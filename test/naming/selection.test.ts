@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compareRecords, readProfileRecord, selectRecord, type ProfileRecord } from '../../src/naming/record.ts'
 import { blockCid, encode, joined, keyPair, protobufField, recordData, reduced, signRecord } from '../vectors/forge.ts'
@@ -84,7 +84,7 @@ describe('selectRecord', () => {
   })
 
   it('takes 64 records, and refuses one more by limit and number', async () => {
-    expect((await selectRecord(alice.id, new Array<Uint8Array>(64).fill(records[0]!), { now: NOW }))?.bytes).toEqual(records[0])
-    await expect(selectRecord(alice.id, new Array<Uint8Array>(65).fill(records[0]!), { now: NOW })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', max: 64, value: 65 })
+    expect((await selectRecord(alice.id, Array.from({ length: 64 }, () => records[0]!), { now: NOW }))?.bytes).toEqual(records[0])
+    await expect(selectRecord(alice.id, Array.from({ length: 65 }, () => records[0]!), { now: NOW })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', max: 64, value: 65 })
   })
 })

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { LimitError } from '../../src/errors.ts'
 import { acceptHosting, verifyAcceptance, type HostingTerms } from '../../src/profile/acceptance.ts'
@@ -66,8 +66,8 @@ describe('an acceptance', () => {
 
 describe('acceptHosting', () => {
   it('takes 4 addresses of 128 bytes, and refuses more by limit and size', async () => {
-    expect((await acceptHosting(terms({ addrs: new Array<string>(4).fill('é'.repeat(64)) }), home)).addrs).toHaveLength(4)
-    const error = await acceptHosting(terms({ addrs: new Array<string>(5).fill('a') }), home).catch((reason: unknown) => reason)
+    expect((await acceptHosting(terms({ addrs: Array.from({ length: 4 }, () => 'é'.repeat(64)) }), home)).addrs).toHaveLength(4)
+    const error = await acceptHosting(terms({ addrs: Array.from({ length: 5 }, () => 'a') }), home).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(LimitError)
     expect(error).toMatchObject({ max: 4, value: 5 })
     await expect(acceptHosting(terms({ addrs: ['a'.repeat(129)] }), home)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', max: 128, value: 129 })

@@ -24,9 +24,9 @@ const full = (size: number, ...start: readonly Uint8Array[]): Uint8Array => {
 const inMap = (...items: readonly Uint8Array[]): Uint8Array => joined(Uint8Array.of(0xa1, 0x61, 0x61), ...items)
 const documents: Record<string, Uint8Array> = {
   'lists 65,000 deep': full(65_536, new Uint8Array(65_000).fill(0x81)),
-  'maps 20,000 deep': inMap(...new Array<Uint8Array>(20_000).fill(Uint8Array.of(0xa1, 0x61, 0x61))),
+  'maps 20,000 deep': inMap(...Array.from({ length: 20_000 }, () => Uint8Array.of(0xa1, 0x61, 0x61))),
   'a list of 65,000': inMap(head(4, 65_000), new Uint8Array(65_000)),
-  'a list that announces 4,000 lists that announce 4,000': inMap(head(4, 4_000), ...new Array<Uint8Array>(20_000).fill(head(4, 4_000))),
+  'a list that announces 4,000 lists that announce 4,000': inMap(head(4, 4_000), ...Array.from({ length: 20_000 }, () => head(4, 4_000))),
   'a list that announces 2^32 - 1': full(65_536, inMap(head(4, 2n ** 32n - 1n))),
   'a list that announces 2^53 - 1': full(65_536, inMap(head(4, 2n ** 53n - 1n))),
   'a map that announces 2^53 - 1': full(65_536, head(5, 2n ** 53n - 1n)),

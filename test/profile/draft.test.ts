@@ -198,7 +198,7 @@ describe('a draft', () => {
     ['a lone surrogate', ['\ud800']],
     ['a forbidden key inside', { constructor: 1 }],
     ['deeper than a document goes', nested(15)],
-    ['more items than a document has', new Array(4_096).fill(0)]
+    ['more items than a document has', Array.from({ length: 4_096 }, () => 0)]
   ])('refuses what none can hold, by the attribute: %s', (_, value) => {
     expect(refusal('org.example.app/x', value)).toBe('org.example.app/x')
   })

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { compare } from 'uint8arrays'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { decodeCborMap, encodeCbor, type CborMap } from '../../src/cbor.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { CborMap } from '../../src/cbor.ts'
@@ -164,6 +164,9 @@ describe('a change of the draft that was read from the document before', () => {
     const before = draftOf(odd)
     const { document } = await sign({ ...before, name: 'Alice L.' }, { base: odd, before })
     expect(document.attrs).toEqual({ ...odd.attrs, name: 'Alice L.' })
+    const listed = await sign({ ...before, listed: true }, { base: odd, before })
+    expect(listed.document.attrs).toEqual(odd.attrs)
+    expect(listed.document.listed).toBe(true)
   })
 
   it('takes away what it deletes or empties, and replaces what it changes', async () => {

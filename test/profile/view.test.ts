@@ -39,7 +39,7 @@ describe('viewProfile', () => {
     ['bio', 'b'.repeat(4_097)],
     ['bio', ['b']],
     ['tags', 'chess'],
-    ['tags', new Array<string>(33).fill('t')],
+    ['tags', Array.from({ length: 33 }, () => 't')],
     ['tags', ['ok', 't'.repeat(65)]],
     ['tags', ['ok', '']],
     ['tags', ['ok', 5]],
@@ -67,7 +67,7 @@ describe('viewProfile', () => {
     ['links', [{ url: 'https://a.example', label: 'l'.repeat(257) }]],
     ['links', [{ label: 'no URL' }]],
     ['links', ['https://a.example']],
-    ['links', new Array<CborMap>(65).fill({ url: 'https://a.example' })],
+    ['links', Array.from({ length: 65 }, () => ({ url: 'https://a.example' }))],
     ['Name', 'Alice'],
     ['', 1],
     ['k'.repeat(65), 1],
@@ -82,7 +82,7 @@ describe('viewProfile', () => {
   })
 
   it('takes what is at the limit', () => {
-    const attrs: CborMap = { name: 'n'.repeat(256), bio: 'b'.repeat(4_096), tags: new Array<string>(32).fill('t'.repeat(64)), type: 't'.repeat(256), lang: 'en', location: { lat: -90_000_000, lon: 180_000_000, precision: 20_100_000 }, avatar: { cid: section, type: 't'.repeat(128), size: 1 }, links: new Array<CborMap>(64).fill({ url: `https://${'a'.repeat(2_040)}`, label: 'l'.repeat(256) }), ['k'.repeat(64)]: null }
+    const attrs: CborMap = { name: 'n'.repeat(256), bio: 'b'.repeat(4_096), tags: Array.from({ length: 32 }, () => 't'.repeat(64)), type: 't'.repeat(256), lang: 'en', location: { lat: -90_000_000, lon: 180_000_000, precision: 20_100_000 }, avatar: { cid: section, type: 't'.repeat(128), size: 1 }, links: Array.from({ length: 64 }, () => ({ url: `https://${'a'.repeat(2_040)}`, label: 'l'.repeat(256) })), ['k'.repeat(64)]: null }
     expect(view(attrs).ignored).toEqual([])
   })
 

@@ -345,7 +345,7 @@ function nested (depth: number): Value {
 }
 
 function zeros (count: number): readonly number[] {
-  return new Array<number>(count).fill(0)
+  return Array.from({ length: count }, () => 0)
 }
 
 /** How many items the document has beside the entries of `attrs.many`: itself, its keys and values, and the list. */

@@ -94,8 +94,8 @@ export const acceptanceVectors = () => {
   malformed('until is null', { until: null }, 'until')
   malformed('sig has 63 bytes', { sig: new Uint8Array(63) }, 'sig')
   malformed('addrs is text', { addrs: 'a' }, 'addrs')
-  add('4 addresses of 128 bytes', { ...entry, addrs: new Array<string>(4).fill('a'.repeat(128)) }, 'accept')
-  malformed('5 addresses', { addrs: new Array<string>(5).fill('a') }, 'addrs')
+  add('4 addresses of 128 bytes', { ...entry, addrs: Array.from({ length: 4 }, () => 'a'.repeat(128)) }, 'accept')
+  malformed('5 addresses', { addrs: Array.from({ length: 5 }, () => 'a') }, 'addrs')
   malformed('an address of 129 bytes', { addrs: ['a'.repeat(129)] }, 'addrs[0]')
   return { about: 'Acceptances of homes; README.md says how to read this file', spec: 'docs/spec.md#home-entry', keys: [alice, aliceNext, home, mallory].map(describeKey), cases }
 }
