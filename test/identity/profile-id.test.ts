@@ -10,8 +10,8 @@ const invalid = expect.objectContaining({ name: 'InvalidProfileIdError', code: '
 const publicKeys = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(publicKeyOfPrivate)
 
 describe('profile IDs', () => {
-  it('are as frozen', async () => {
-    expect(await makeIdentity()).toEqual(readFrozen('identity'))
+  it('are as frozen', () => {
+    expect(makeIdentity()).toEqual(readFrozen('identity'))
   })
 
   it.each(frozen.spellings)('are read as $comment: $text', ({ text, id }) => {
@@ -25,6 +25,11 @@ describe('profile IDs', () => {
   it('refuse malformed text also after the ID was read', () => {
     for (const { text } of frozen.spellings) parseProfileId(text)
     for (const { text } of frozen.malformed) expect(() => parseProfileId(text)).toThrow(invalid)
+  })
+
+  it.each([['hashed name', /hash of a key/], ['codec dag-cbor', /not of a libp2p key/], ['RSA key', /not an Ed25519 public key/], ['key of small order', /its order is small/], ['upper case after its prefix', /canonical/]])('say what is wrong with: %s', (comment, reason) => {
+    const { text } = frozen.malformed.find((malformed) => malformed.comment === comment)!
+    expect(() => parseProfileId(text)).toThrow(reason)
   })
 
   it('come back from every spelling of every key', () => {

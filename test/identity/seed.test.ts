@@ -8,7 +8,7 @@ import { wordlist as japanese } from '@scure/bip39/wordlists/japanese.js'
 import { wordlist as korean } from '@scure/bip39/wordlists/korean.js'
 import { wordlist as portuguese } from '@scure/bip39/wordlists/portuguese.js'
 import { wordlist as spanish } from '@scure/bip39/wordlists/spanish.js'
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { publicKeyOfPrivate, verifySignature } from '../../src/identity/ed25519.ts'
@@ -18,22 +18,12 @@ import { verifyPledge } from '../../src/identity/pledge.ts'
 import { encodeProfileId } from '../../src/identity/profile-id.ts'
 import { InvalidSeedPhraseError, generateSeedPhrase, openSeed } from '../../src/identity/seed.ts'
 import { hex, readFrozen, unhex } from '../vectors/frozen.ts'
-import type { PersonaCase } from '../vectors/make-identity.ts'
+import { nodeAt, type PersonaCase } from '../vectors/make-identity.ts'
 import { describePublished } from '../vectors/published.ts'
 
 const PHRASE = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about'
 const frozen = readFrozen<{ personas: PersonaCase[] }>('identity')
 const invalid = (reason: RegExp, position?: number) => expect.objectContaining({ name: 'InvalidSeedPhraseError', code: 'INVALID_SEED_PHRASE', message: expect.stringMatching(reason) as string, ...(position === undefined ? {} : { position }) })
-
-/** SLIP-0010 by node:crypto alone. */
-const nodeAt = (seed: Uint8Array, path: readonly number[]): { key: Buffer; chainCode: Buffer } => {
-  const split = (digest: Buffer) => ({ key: digest.subarray(0, 32), chainCode: digest.subarray(32) })
-  return path.reduce((node, index) => {
-    const hardened = Buffer.alloc(4)
-    hardened.writeUInt32BE(index + 2 ** 31)
-    return split(createHmac('sha512', node.chainCode).update(Buffer.concat([Buffer.of(0), node.key, hardened])).digest())
-  }, split(createHmac('sha512', 'ed25519 seed').update(seed).digest()))
-}
 
 describe('personas of a seed', () => {
   it.each(frozen.personas)('are as frozen: $index, generation $generation, passphrase "$passphrase"', async ({ phrase, passphrase, index, generation, id, leaves, encryptionPublicKey, next, pledge }) => {

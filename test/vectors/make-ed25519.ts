@@ -1,8 +1,8 @@
-import { Point, etc, getPublicKey, hashes, sign, utils } from '@noble/ed25519'
+import { Point, etc, getPublicKey, hashes, utils } from '@noble/ed25519'
 import { sha512 } from '@noble/hashes/sha2.js'
+import { createPrivateKey, sign as signEd25519 } from 'node:crypto'
 import { concat } from 'uint8arrays'
-import { fromLittleEndian, littleEndian } from '../../src/identity/little-endian.ts'
-import { hex, writeFrozen } from './frozen.ts'
+import { hex, unhex, writeFrozen } from './frozen.ts'
 
 /**
  * Makes `ed25519.json`: keys with whether they are admitted, signatures with whether they are valid.
@@ -18,6 +18,11 @@ const P = 2n ** 255n - 19n
 const L = Point.CURVE().n
 const SIGN_BIT = 2n ** 255n
 
+const littleEndian = (value: bigint): Uint8Array => unhex(value.toString(16).padStart(64, '0')).reverse()
+const fromLittleEndian = (bytes: Uint8Array): bigint => BigInt(`0x${hex(Uint8Array.from(bytes).reverse())}`)
+/** RFC 8032, by OpenSSL. */
+const sign = (message: Uint8Array, privateKey: Uint8Array): Uint8Array =>
+  new Uint8Array(signEd25519(null, message, createPrivateKey({ key: Buffer.concat([unhex('302e020100300506032b657004220420'), privateKey]), format: 'der', type: 'pkcs8' })))
 const encodePoint = (y: bigint, sign: 0n | 1n): string => hex(littleEndian(y + sign * SIGN_BIT))
 const textBytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const scalarOf = (bytes: Uint8Array): bigint => fromLittleEndian(sha512(bytes)) % L
