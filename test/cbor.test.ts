@@ -16,6 +16,17 @@ const withCode = (code: string) => expect.objectContaining({ code })
 const MAX_DEPTH = 16
 const MAX_ITEMS = 4_096
 
+/** Hundreds of thousands of refusals, most of whose time is their stacks. */
+const withoutStacks = (run: () => void): void => {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    run()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
 /** What {@link decodeCbor} makes of `bytes`: a value, or undefined when it refuses them with a typed error. */
 const decoded = (bytes: Uint8Array, options?: CborOptions): { value: CborValue } | undefined => {
   try {
@@ -89,7 +100,8 @@ const isAllowed = (value: unknown, uint64: boolean): boolean => {
     items++
     if (typeof part === 'number') return Number.isSafeInteger(part)
     if (typeof part === 'bigint') return uint64 && part > BigInt(Number.MAX_SAFE_INTEGER) && part < 2n ** 64n
-    if (part === null || typeof part !== 'object' || part instanceof Uint8Array || part instanceof CID) return part !== undefined
+    if (part instanceof CID) return Number.isSafeInteger(part.code) && Number.isSafeInteger(part.multihash.code)
+    if (part === null || typeof part !== 'object' || part instanceof Uint8Array) return part !== undefined
     if (depth === MAX_DEPTH) return false
     if (Array.isArray(part)) return part.every((entry) => walk(entry, depth + 1))
     items += Object.keys(part).length
@@ -176,11 +188,13 @@ describe('the decoder, beside dag-cbor', () => {
   })
 
   it('does so for all bytes that are up to two long, and for three from every first byte', () => {
-    for (let first = 0; first < 256; first++) {
-      agree(Uint8Array.of(first))
-      for (let second = 0; second < 256; second++) agree(Uint8Array.of(first, second))
-      for (const [second, third] of [[0, 0], [24, 24], [0x61, 0x61], [0x61, 0], [255, 255], [0xf6, 0xf6], [1, 0]] as const) agree(Uint8Array.of(first, second, third))
-    }
+    withoutStacks(() => {
+      for (let first = 0; first < 256; first++) {
+        agree(Uint8Array.of(first))
+        for (let second = 0; second < 256; second++) agree(Uint8Array.of(first, second))
+        for (const [second, third] of [[0, 0], [24, 24], [0x61, 0x61], [0x61, 0], [255, 255], [0xf6, 0xf6], [1, 0]] as const) agree(Uint8Array.of(first, second, third))
+      }
+    })
   })
 
   it('keeps a byte order mark, which dag-cbor loses', () => {
@@ -214,14 +228,16 @@ describe('hostile bytes', () => {
   it('are refused with a typed error or read as what writes them again, wherever a document has another byte', () => {
     const bytes = encodeCbor(DOCUMENT)
     const failures: string[] = []
-    for (let at = 0; at < bytes.byteLength; at++) {
-      const changed = bytes.slice()
-      for (let byte = 0; byte < 256; byte++) {
-        changed[at] = byte
-        const result = decoded(changed)
-        if (result && hex(encodeCbor(result.value)) !== hex(changed)) failures.push(hex(changed))
+    withoutStacks(() => {
+      for (let at = 0; at < bytes.byteLength; at++) {
+        const changed = bytes.slice()
+        for (let byte = 0; byte < 256; byte++) {
+          changed[at] = byte
+          const result = decoded(changed)
+          if (result && Buffer.compare(encodeCbor(result.value), changed) !== 0) failures.push(hex(changed))
+        }
       }
-    }
+    })
     expect(failures).toEqual([])
   })
 
