@@ -2,7 +2,7 @@ import * as noble from '@noble/ed25519'
 import { sha512 } from '@noble/hashes/sha2.js'
 import { concat, equals } from 'uint8arrays'
 import { MercuryError } from '../errors.ts'
-import { platformEd25519, type Ed25519 } from './ed25519-platform.ts'
+import { platformEd25519, type Ed25519, type Sign } from './ed25519-platform.ts'
 import probes from './ed25519-probes.ts'
 import { isInPrimeSubgroup } from './ed25519-subgroup.ts'
 import { KeyCache } from './key-cache.ts'
@@ -75,8 +75,11 @@ export const verifyWith = async (implementation: Ed25519, publicKey: Uint8Array,
   return implementation.verify(publicKey, signature, message)
 }
 
-/** The 64-byte signature of `message` (RFC 8032). A platform may mix randomness in, so two signatures of one message need not be equal. `privateKey` is the 32-byte seed. */
-export const signMessage = async (privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array> => (await backend()).sign(privateKey, message)
+/** What signs with `privateKey`, a copy of the 32-byte seed (RFC 8032). A platform may mix randomness in, so two signatures of one message need not be equal. */
+export const signWith = async (privateKey: Uint8Array): Promise<Sign> => {
+  const key = Uint8Array.from(privateKey)
+  return (await backend()).signWith(key)
+}
 
 /** The public key of a 32-byte private key. */
 export const publicKeyOfPrivate = (privateKey: Uint8Array): Uint8Array => {
@@ -96,8 +99,9 @@ export const pureEd25519: Ed25519 = {
     const computed = multiply(noble.Point.BASE, fromLittleEndian(s)).subtract(multiply(a, h))
     return equals(computed.toBytes(), r)
   },
-  async sign (privateKey, message) {
-    return noble.sign(message, privateKey)
+  async signWith (privateKey) {
+    const key = Uint8Array.from(privateKey)
+    return async (message) => noble.sign(message, key)
   }
 }
 

@@ -1,4 +1,4 @@
-import { publicKeyOfPrivate, signMessage } from './ed25519.ts'
+import { publicKeyOfPrivate, signWith } from './ed25519.ts'
 import type { Pledge } from './pledge.ts'
 import { profileIdFromPublicKey, type ProfileId } from './profile-id.ts'
 
@@ -20,15 +20,15 @@ export interface Signer {
  * @throws InvalidPublicKeyError when it has another length
  */
 export const createSigner = async (privateKey: Uint8Array, options: { pledge?: Pledge } = {}): Promise<Signer> => {
-  const key = Uint8Array.from(privateKey)
-  const publicKey = publicKeyOfPrivate(key)
+  const publicKey = publicKeyOfPrivate(privateKey)
+  const sign = await signWith(privateKey)
   return {
     id: profileIdFromPublicKey(publicKey),
     publicKey,
     ...(options.pledge ? { pledge: options.pledge } : {}),
     async sign (bytes, { signal } = {}) {
       signal?.throwIfAborted()
-      return signMessage(key, bytes)
+      return sign(bytes)
     }
   }
 }

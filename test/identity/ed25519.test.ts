@@ -1,11 +1,11 @@
 import { Point } from '@noble/ed25519'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import * as nodeCrypto from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { nodeEd25519, platformEd25519, webCryptoEd25519, type Ed25519, type NodeCrypto, type Subtle } from '../../src/identity/ed25519-platform.ts'
 import probes from '../../src/identity/ed25519-probes.ts'
 import { isInPrimeSubgroup } from '../../src/identity/ed25519-subgroup.ts'
-import { InvalidPublicKeyError, admitPublicKey, chooseEd25519, publicKeyOfPrivate, pureEd25519, signMessage, verifySignature, verifyWith } from '../../src/identity/ed25519.ts'
+import { InvalidPublicKeyError, admitPublicKey, chooseEd25519, publicKeyOfPrivate, pureEd25519, signWith, verifySignature, verifyWith } from '../../src/identity/ed25519.ts'
 import { hex, readFrozen, unhex } from '../vectors/frozen.ts'
 import { makeEd25519, torsion, type KeyCase, type SignatureCase } from '../vectors/make-ed25519.ts'
 import { describePublished } from '../vectors/published.ts'
@@ -96,8 +96,8 @@ describe.each(implementations.map((implementation) => [implementation.name, impl
 
   it('verify when it made them, and are those of every other implementation', async () => {
     await fc.assert(fc.asyncProperty(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array({ maxLength: 300 }), async (privateKey, message) => {
-      const signature = await implementation.sign(privateKey, message)
-      expect(hex(signature)).toBe(hex(await pureEd25519.sign(privateKey, message)))
+      const signature = await (await implementation.signWith(privateKey))(message)
+      expect(hex(signature)).toBe(hex(await (await pureEd25519.signWith(privateKey))(message)))
       expect(await verifyWith(implementation, publicKeyOfPrivate(privateKey), signature, message)).toBe(true)
     }), { numRuns: 20 })
   })
@@ -105,7 +105,7 @@ describe.each(implementations.map((implementation) => [implementation.name, impl
   it('do not verify with any bit changed, nor with S + L', async () => {
     await fc.assert(fc.asyncProperty(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array({ maxLength: 40 }), fc.nat(511), async (privateKey, message, bit) => {
       const publicKey = publicKeyOfPrivate(privateKey)
-      const signature = await implementation.sign(privateKey, message)
+      const signature = await (await implementation.signWith(privateKey))(message)
       const flipped = signature.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
       expect(await verifyWith(implementation, publicKey, flipped, message)).toBe(false)
       expect(await verifyWith(implementation, publicKey, withLAdded(signature), message)).toBe(false)
@@ -166,7 +166,7 @@ describe('private keys', () => {
     const privateKey = unhex('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60')
     const publicKey = publicKeyOfPrivate(privateKey)
     expect(hex(publicKey)).toBe('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a')
-    expect(hex(await signMessage(privateKey, new Uint8Array()))).toBe('e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b')
+    expect(hex(await (await signWith(privateKey))(new Uint8Array()))).toBe('e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b')
   })
 
   it.each([0, 31, 33, 64])('of %i bytes are refused', (length) => {
