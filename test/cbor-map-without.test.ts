@@ -28,7 +28,7 @@ describe('decodeCborMapWithout', () => {
   })
 
   it('shares no memory with what it was given', () => {
-    for (const entries of [{ a: 1 }, { a: 1, sig: 2 }]) {
+    for (const entries of [{ a: 1 }, { a: 1, sig: 2 }] as CborMap[]) {
       const bytes = encodeCbor(entries)
       const { without } = decodeCborMapWithout(bytes, 'sig')
       bytes.fill(0)
