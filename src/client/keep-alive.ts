@@ -2,7 +2,7 @@ import { MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { RECORD_REFRESH_BELOW_MS } from '../limits.ts'
-import { createRecord, validateRecord } from '../naming/record.ts'
+import { createValidRecord } from '../naming/record.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { lookUp } from './look-up.ts'
 import type { ClientParts } from './parts.ts'
@@ -99,7 +99,7 @@ const refresh = async (id: ProfileId, signer: Signer, signal: AbortSignal, parts
   const head = await parts.state.head(id, { now, signal })
   if (!head || head.record.validUntil.getTime() - now >= RECORD_REFRESH_BELOW_MS) return false
   const signed = { bytes: head.documentBytes, cid: head.record.cid, document: head.document }
-  const record = await validateRecord(id, await createRecord(signed, signer, { now, sequence: head.record.sequence, ttlMs: head.record.ttlMs, signal }), { now })
+  const record = await createValidRecord(signed, signer, { now, sequence: head.record.sequence, ttlMs: head.record.ttlMs, signal })
   const next: Head = { ...head, record, checkedAt: now }
   await parts.state.commit(next, head.floor, { also: [parts.outbox.owe(record, parts.outbox.targets())], signal })
   await parts.outbox.deliver(next, parts.outbox.targets(), { signal })

@@ -4,7 +4,7 @@ import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { CLOCK_WARNING_MS, SECOND_MS } from '../limits.ts'
 import { GoneError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
-import { compareRecords, createRecord, readProfileRecord, validateRecord } from '../naming/record.ts'
+import { compareRecords, createValidRecord, readProfileRecord } from '../naming/record.ts'
 import { raiseFloor } from '../naming/floor.ts'
 import { documentDigest, documentTime, signDocument, verifyDocument } from '../profile/document.ts'
 import { draftOf, type ProfileDraft } from '../profile/draft.ts'
@@ -140,7 +140,7 @@ const publishOver = async ({ head, sequence, found }: Base, { draft, before, gon
   }
   const prev = head ? documentDigest(head.record.cid) : null
   const signed = await signDocument(draft, signer, { seq: nextSequence(sequence, time), prev, time }, { base: head?.document, before, gone, signal })
-  const record = await validateRecord(signer.id, await createRecord(signed, signer, { now, validityMs, ttlMs, signal }), { now })
+  const record = await createValidRecord(signed, signer, { now, validityMs, ttlMs, signal })
   onProgress?.({ type: 'signed', sequence: record.sequence, documentBytes: signed.bytes.byteLength, recordBytes: record.bytes.byteLength, inline: record.documentBytes !== undefined })
   const next = { record, document: signed.document, documentBytes: signed.bytes, floor: raiseFloor(signer.id, record, signed.document, head?.floor), checkedAt: now }
   const published = await commitAndDeliver(next, head, options, parts)

@@ -90,7 +90,12 @@ export class RecordExpiredError extends MercuryError {
  * @throws InvalidRecordError when the document is another's, `sequence` is below the document's, or a time is out of range
  * @see https://specs.ipfs.tech/ipns/ipns-record/
  */
-export const createRecord = async (signed: SignedDocument, signer: Signer, options: RecordOptions = {}): Promise<Uint8Array> => {
+export const createRecord = async (signed: SignedDocument, signer: Signer, options?: RecordOptions): Promise<Uint8Array> => (await signRecord(signed, signer, options)).bytes
+
+/** What {@link validateRecord} says of a record that {@link createRecord} makes, in one verification. @throws RecordExpiredError too, when `validityMs` is not above 0 */
+export const createValidRecord = async (signed: SignedDocument, signer: Signer, options?: RecordOptions): Promise<ProfileRecord> => unexpired(await signRecord(signed, signer, options))
+
+const signRecord = async (signed: SignedDocument, signer: Signer, options: RecordOptions = {}): Promise<ProfileRecord> => {
   const { validityMs: validFor = RECORD_VALIDITY_MS, ttlMs = RECORD_TTL_MS, now = Date.now(), sequence = BigInt(signed.document.seq), signal } = options
   if (!equals(signed.document.id, encodeProfileId(signer.id))) throw new InvalidRecordError(`its document is not of ${signer.id}`)
   if (sequence < BigInt(signed.document.seq) || sequence > MAX_UINT64) throw new InvalidRecordError(`its sequence ${sequence} is below the document's or over 64 bits`)
@@ -106,9 +111,8 @@ export const createRecord = async (signed: SignedDocument, signer: Signer, optio
   const fits = encodeReducedEnvelope(new Uint8Array(SIGNATURE_BYTES), withDocument).byteLength <= MAX_RECORD_BYTES
   const data = fits ? withDocument : encodeCbor(bare, { uint64: true })
   const signature = await signer.sign(concat([IPNS_CONTEXT, data]), { signal })
-  const record = encodeReducedEnvelope(signature, data)
-  await verifyIpnsRecord(signer.id, record)
-  return record
+  // Hardware can fail, and what it signed is about to be final.
+  return readProfileRecord(signer.id, encodeReducedEnvelope(signature, data), { now })
 }
 
 /**
@@ -117,8 +121,9 @@ export const createRecord = async (signed: SignedDocument, signer: Signer, optio
  * @param options `now` in milliseconds since 1970
  * @throws LimitError, InvalidRecordError, InvalidSignatureError, NotAProfileError, RecordExpiredError (which carries the authentic record)
  */
-export const validateRecord = async (id: ProfileId, bytes: Uint8Array, options: { now?: number } = {}): Promise<ProfileRecord> => {
-  const record = await readProfileRecord(id, bytes, options)
+export const validateRecord = async (id: ProfileId, bytes: Uint8Array, options: { now?: number } = {}): Promise<ProfileRecord> => unexpired(await readProfileRecord(id, bytes, options))
+
+const unexpired = (record: ProfileRecord): ProfileRecord => {
   if (record.expired) throw new RecordExpiredError(record)
   return record
 }
