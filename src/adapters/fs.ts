@@ -60,15 +60,18 @@ const createFsStore = (location: string, keys: Set<string>, unlock: () => Promis
     if (failure !== undefined) throw new StoreError(`a change could not be finished; open the store again; location=${location}`, { cause: failure })
   }
 
+  /** What to wait for before `key`, or any key, may be looked at. */
+  const changeOf = (key?: string): Promise<void> | undefined => (key === undefined || changing?.keys.has(key) ? changing?.done : undefined)
+
   const read = async (key: string): Promise<Uint8Array | undefined> => {
     for (;;) {
-      while (changing?.keys.has(key)) await changing.done
+      for (let done = changeOf(key); done; done = changeOf(key)) await done
       requireSound()
       if (!keys.has(key)) return undefined
       const before = changes
       const value = await attempt('read', location, () => readValue(location, key))
       // A change of this key has begun meanwhile: what was read may not be durable yet.
-      if (changing?.keys.has(key)) continue
+      if (changeOf(key)) continue
       if (value) return value
       if (changes === before) throw new StoreError(`a file was removed by somebody else; key=${key} location=${location}`)
     }
@@ -135,7 +138,7 @@ const createFsStore = (location: string, keys: Set<string>, unlock: () => Promis
     async * entries (range, { signal } = {}) {
       gate.check(signal)
       const bounds = resolveRange(range)
-      while (changing) await changing.done
+      for (let done = changeOf(); done; done = changeOf()) await done
       const snapshot = new Snapshot(location, sorted.within(bounds))
       snapshots.add(snapshot)
       try {

@@ -3,12 +3,17 @@ export type Lock = <T>(key: string, work: () => Promise<T>) => Promise<T>
 
 export const createLock = (): Lock => {
   const lastByKey = new Map<string, Promise<void>>()
+  /** An idle key is forgotten. */
+  const forget = async (key: string, settled: Promise<void>): Promise<void> => {
+    await settled
+    if (lastByKey.get(key) === settled) lastByKey.delete(key)
+  }
   return (key, work) => {
     const turn = (lastByKey.get(key) ?? Promise.resolve()).then(work)
     const settled = turn.then(ignore, ignore)
     lastByKey.set(key, settled)
-    // An idle key is forgotten; `settled` never rejects.
-    void settled.then(() => { if (lastByKey.get(key) === settled) lastByKey.delete(key) })
+    // `settled` never rejects.
+    void forget(key, settled)
     return turn
   }
 }

@@ -189,7 +189,7 @@ export const keyValueStoreClauses: readonly Clause<KeyValueStore, KeyValueStoreS
       await store.batch([{ type: 'put', key: 'bb', value: utf8('new') }, { type: 'put', key: 'd', value: utf8('changed') }, { type: 'delete', key: 'x'.repeat(300) }])
       await store.put('d', utf8('changed again'))
       while (!seen.at(-1)?.done) seen.push(await iterator.next())
-      const entries = seen.filter((step) => !step.done).map((step) => step.value as [string, Uint8Array])
+      const entries = seen.flatMap((step) => (step.done ? [] : [step.value]))
       assertList(entries.map(([key]) => key), ['a', 'b', 'c', 'd', 'x'.repeat(300)], 'the keys of the snapshot')
       for (const [key, value] of entries) assertBytes(value, utf8(key), `the value of ${key.slice(0, 3)} in the snapshot`)
       assertList(await keysOf(store), ['a', 'b', 'bb', 'd'], 'the keys of a new iteration')
@@ -471,7 +471,10 @@ export const keyValueStoreClauses: readonly Clause<KeyValueStore, KeyValueStoreS
       for (const step of range(400)) {
         const operations = writes()
         await (operations.length === 1 && operations[0]?.type === 'put' ? store.put(operations[0].key, operations[0].value) : store.batch(operations))
-        for (const operation of operations) operation.type === 'put' ? model.set(operation.key, operation.value) : model.delete(operation.key)
+        for (const operation of operations) {
+          if (operation.type === 'put') model.set(operation.key, operation.value)
+          else model.delete(operation.key)
+        }
         const key = anyKey()
         assertBytes(await store.get(key), model.get(key), `${JSON.stringify(key)} after step ${step}`)
         if (step % 10 !== 0) continue

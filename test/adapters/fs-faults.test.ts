@@ -7,7 +7,7 @@ import { utf8 } from '../../src/bytes.ts'
 import type { KeyValueStore, Operation } from '../../src/store/key-value-store.ts'
 
 /** What every step on the file system does: counted, and failed when it is the one to fail. */
-const faults = vi.hoisted(() => ({ log: [] as string[], failAt: 0, forGood: false, step: async (_: string): Promise<void> => undefined }))
+const faults = vi.hoisted(() => ({ log: [] as string[], failAt: 0, forGood: false, step: (async () => undefined) as (name: string) => Promise<void> }))
 
 vi.mock('node:fs/promises', async (importOriginal) => {
   const real = await importOriginal<typeof import('node:fs/promises')>()

@@ -62,7 +62,10 @@ it('writes what arrives meanwhile as one batch, and acknowledges none before tha
   const slow = createSlowStore()
   const group = createGroupCommit(slow.store)
   let acknowledged = 0
-  const writes = Array.from({ length: 100 }, (_, i) => group.put(`${i}`, value).then(() => { acknowledged++ }))
+  const writes = Array.from({ length: 100 }, async (_, i) => {
+    await group.put(`${i}`, value)
+    acknowledged++
+  })
   await settle()
   expect([slow.keys().length, acknowledged]).toEqual([1, 0])
   await slow.release()

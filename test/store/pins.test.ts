@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../src/bytes.ts'
@@ -13,7 +13,7 @@ import { createPinSet, type PinSet } from '../../src/store/pins.ts'
 /** Leaves a to e, and lists of them. */
 const leafNames = ['a', 'b', 'c', 'd', 'e']
 const leaves = new Map(await Promise.all(leafNames.map(async (name): Promise<[string, CID]> => [name, await cidOf(utf8(name), RAW)])))
-const listBytes = (names: string): Uint8Array => encodeCbor([...names].map((name) => leaves.get(name)!))
+const listBytes = (names: string): Uint8Array => encodeCbor(Array.from(names, (name) => leaves.get(name)!))
 const listCid = (names: string): Promise<CID> => cidOf(listBytes(names), DAG_CBOR)
 
 const createWorld = () => {
@@ -245,7 +245,7 @@ it('agrees with a model, whoever pins what at the same time', async () => {
       }
       for (const list of lists) await world.lay(list)
       for (const [owner, roots] of rootsByOwner) await pins.pin(owner, roots.map((list) => cids.get(list)!))
-      const wanted = new Set([...rootsByOwner.values()].flat().flatMap((list) => [`[${list}]`, ...list]))
+      const wanted = new Set([...rootsByOwner.values()].flat().flatMap((list) => [`[${list}]`, ...Array.from(list)]))
       expect(await world.pinned(lists)).toEqual([...wanted].sort())
     }
   }), { numRuns: 60 })

@@ -88,7 +88,11 @@ describe('put', () => {
     const held = new Promise<void>((resolve) => { release = resolve })
     const [slow, fast, reading] = [createTier({ put: () => held }), createTier(), createTier({}, { put: false })]
     let done = false
-    const putting = createTieredStore([fast.tier, slow.tier, reading.tier]).put(cid, block).then(() => { done = true })
+    const store = createTieredStore([fast.tier, slow.tier, reading.tier])
+    const putting = (async () => {
+      await store.put(cid, block)
+      done = true
+    })()
     await new Promise((resolve) => setImmediate(resolve))
     expect([done, await fast.store.get(cid)]).toEqual([false, block])
     release()

@@ -137,7 +137,7 @@ const clauseNamed = (name: string): (typeof nameRouterClauses)[number] => nameRo
 describe('the suite for name routers', () => {
   it.each(nameRouterClauses)('passes a sound router, with watch and without: $name', async (clause) => {
     await runClause(clause, soundFactory())
-    await runClause(clause, soundFactory(({ watch: _, ...router }) => router))
+    await runClause(clause, soundFactory((router) => { const deaf = { ...router }; delete deaf.watch; return deaf }))
   })
 
   it.each(faults)('fails a router that %s', async (_, name, change) => {

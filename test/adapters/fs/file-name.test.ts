@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { fileNameOf, isHashedName, keyOfFileName } from '../../../src/adapters/fs/file-name.ts'
 import { utf8Length } from '../../../src/bytes.ts'
