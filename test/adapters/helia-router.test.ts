@@ -55,6 +55,25 @@ describe('among nodes', () => {
     await late.close()
   })
 
+  test('a node that keeps a name hears of each newer version at once, once, and not of older ones', async () => {
+    const versions = [await signProfile({ seed: 12, seq: 1 }), await signProfile({ seed: 12, seq: 2 }), await signProfile({ seed: 12, seq: 3 })] as const
+    const { id } = versions[0].signer
+    const watching = routerAt(2).watch!(id)[Symbol.asyncIterator]()
+    const other = routerAt(2).watch!((await signProfile({ seed: 13 })).signer.id)[Symbol.asyncIterator]()
+    const nothing = other.next()
+    for (const index of [0, 2]) {
+      const next = watching.next()
+      await routerAt(0).put(id, versions[index]!.record)
+      expect((await next).value).toEqual(versions[index]!.record)
+    }
+    await expect(routerAt(1).put(id, versions[1].record)).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
+    const last = watching.next()
+    await watching.return!()
+    expect(await last).toEqual({ done: true, value: undefined })
+    await other.return!()
+    expect(await nothing).toEqual({ done: true, value: undefined })
+  })
+
   test('a record over 10,240 bytes is refused before anything is sent', async () => {
     await expect(routerAt(0).put((await signProfile()).signer.id, new Uint8Array(MAX_RECORD_BYTES + 1))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
   })

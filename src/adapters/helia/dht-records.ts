@@ -7,6 +7,7 @@ import { MercuryError } from '../../errors.ts'
 import { decodeProfileId, encodeProfileId, type ProfileId } from '../../identity/profile-id.ts'
 import { compareRecords, verifyIpnsRecord, type IpnsRecord } from '../../naming/record.ts'
 import { loadRecords } from './packages.ts'
+import { tellOfRecord } from './watch-records.ts'
 
 const NAMESPACE = utf8('/ipns/')
 
@@ -48,6 +49,7 @@ export const guardRecords = <D extends KadDHT>(dht: D, datastore: Datastore): D 
     const held = await readOwnRecord(datastore, key, options?.signal)
     const record = held && await verified(id, held)
     if (record && !hasExpired(record) && isBetter(held, record, value, offered)) throw new RecordRefusedError('a better one is held')
+    tellOfRecord(dht, offered)
   }
   fix(dht.validators, validate)
   fix(dht.selectors, selectBest)

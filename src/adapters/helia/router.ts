@@ -9,6 +9,7 @@ import type { NameRouter } from '../../naming/name-router.ts'
 import { cancellable } from '../cancellable.ts'
 import { RouterFailedError } from '../router-failed.ts'
 import { guardRecords, readOwnRecord, routingKeyOf } from './dht-records.ts'
+import { watchRecords } from './watch-records.ts'
 
 export interface HeliaRouterOptions {
   /** @default 'dht' */
@@ -29,6 +30,7 @@ export interface HeliaRouterOptions {
  * `put` offers the record to the peers closest to the name and resolves when the walk is over and at least one took it;
  * this node's own copy, from which it answers others, is written even when none does, but not when the record is no valid one or older than the copy.
  * `get` yields this node's own copy, then what peers answer, as it arrives and without repetition.
+ * `watch` yields the records that pass by this node: of the names that the DHT stores here, and of those that are asked for here.
  * A few hostile peers beside the name can agree on an old record, so the quorum is high; a reader in a hurry leaves with `return()`.
  */
 export const createHeliaRouter = (helia: HeliaWithLibp2p<{ dht: KadDHT }>, options: HeliaRouterOptions = {}): NameRouter => {
@@ -112,6 +114,7 @@ export const createHeliaRouter = (helia: HeliaWithLibp2p<{ dht: KadDHT }>, optio
     name,
     put: async (id, record, { signal } = {}) => put(id, record, signal ? AbortSignal.any([closing.signal, signal]) : closing.signal),
     get: (id, { signal } = {}) => cancellable((both) => candidates(id, both), [closing.signal, signal]),
+    watch: (id, { signal } = {}) => cancellable((both) => watchRecords(dht, id, both), [closing.signal, signal]),
     async close () {
       closing.abort(new ClosedError(`router ${name}`))
     }
