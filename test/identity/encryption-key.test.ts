@@ -1,6 +1,6 @@
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { createPrivateKey, createPublicKey, diffieHellman, hkdfSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { encryptionPrivateKey, x25519PublicKey } from '../../src/identity/encryption-key.ts'
@@ -56,7 +56,7 @@ describe('X25519 private keys', () => {
 
 interface Xdh { testGroups: { tests: { tcId: number; private: string }[] }[] }
 
-describePublished<Xdh>('Wycheproof X25519', 'wycheproof/x25519_test.json', ({ testGroups }) => {
+describePublished('Wycheproof X25519', 'wycheproof/x25519_test.json', ({ testGroups }: Xdh) => {
   it('has no private key of which we have another public key than OpenSSL', () => {
     for (const { tcId, private: privateKey } of testGroups.flatMap((group) => group.tests)) expect(hex(x25519PublicKey(unhex(privateKey))), String(tcId)).toBe(hex(publicKeyByOpenSsl(unhex(privateKey))))
   })
@@ -64,7 +64,7 @@ describePublished<Xdh>('Wycheproof X25519', 'wycheproof/x25519_test.json', ({ te
 
 interface Hkdf { testGroups: { tests: { tcId: number; ikm: string; salt: string; info: string; size: number; okm: string; result: 'valid' | 'invalid' }[] }[] }
 
-describePublished<Hkdf>('Wycheproof HKDF-SHA-256', 'wycheproof/hkdf_sha256_test.json', ({ testGroups }) => {
+describePublished('Wycheproof HKDF-SHA-256', 'wycheproof/hkdf_sha256_test.json', ({ testGroups }: Hkdf) => {
   it('is what the library that we derive with computes', () => {
     for (const { tcId, ikm, salt, info, size, okm, result } of testGroups.flatMap((group) => group.tests)) {
       const derive = () => hex(hkdf(sha256, unhex(ikm), unhex(salt), unhex(info), size))

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { parseProfileId } from '../../src/identity/profile-id.ts'
 import { hex, readFrozen, unhex } from '../vectors/frozen.ts'
 import type { LinkCase, MalformedCase, SpellingCase } from '../vectors/make-identity.ts'
 
-const frozen = readFrozen<{ links: LinkCase[]; spellings: SpellingCase[]; malformed: MalformedCase[] }>('identity')
+const frozen = readFrozen<{ links: LinkCase[]; spellings: SpellingCase[]; malformed: MalformedCase[] }>('identity', 'links', 'spellings', 'malformed')
 const ids = [...new Set(frozen.spellings.map(({ id }) => id))].map(parseProfileId)
 const [id, home] = ids as [typeof ids[0], typeof ids[0]]
 const CID_TEXT = 'bafyreihdb57fdysx5h35urvxz64ros7zvywshber7id6t6c6fek37jgyfe'

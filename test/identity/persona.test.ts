@@ -89,7 +89,7 @@ describe('pledges', () => {
 
 describe('personas', () => {
   it('are made of leaf keys and a pledge alone, without the seed', async () => {
-    const { leaves, index, generation, id, next, pledge, encryptionPublicKey } = readFrozen<{ personas: PersonaCase[] }>('identity').personas[1]!
+    const { leaves, index, generation, id, next, pledge, encryptionPublicKey } = readFrozen<{ personas: PersonaCase[] }>('identity', 'personas').personas[1]!
     const keys = Object.fromEntries(LEAF_ROLES.map((role) => [role, unhex(leaves[role]!)])) as unknown as LeafKeys
     const persona = await createPersona(keys, { next: unhex(next), sig: unhex(pledge) }, { index, generation })
     expect(persona).toMatchObject({ id, index, generation, encryptionPublicKey: unhex(encryptionPublicKey) })

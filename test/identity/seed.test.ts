@@ -22,7 +22,7 @@ import { nodeAt, type PersonaCase } from '../vectors/make-identity.ts'
 import { describePublished } from '../vectors/published.ts'
 
 const PHRASE = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about'
-const frozen = readFrozen<{ personas: PersonaCase[] }>('identity')
+const frozen = readFrozen<{ personas: PersonaCase[] }>('identity', 'personas')
 const invalid = (reason: RegExp, position?: number) => expect.objectContaining({ name: 'InvalidSeedPhraseError', code: 'INVALID_SEED_PHRASE', message: expect.stringMatching(reason) as string, ...(position === undefined ? {} : { position }) })
 
 describe('personas of a seed', () => {
@@ -196,7 +196,7 @@ describe('seed phrases', () => {
 /** The language of each list in the vectors that the library brings. */
 const wordlists: Record<string, readonly string[]> = { english, chinese_simplified: chineseSimplified, chinese_traditional: chineseTraditional, czech, french, italian, japanese, korean, portuguese, spanish }
 
-describePublished<Record<string, [entropy: string, phrase: string, seed: string, xprv: string][]>>('BIP-39', 'bip39/vectors.json', (vectors) => {
+describePublished('BIP-39', 'bip39/vectors.json', (vectors: Record<string, [entropy: string, phrase: string, seed: string, xprv: string][]>) => {
   it.each(Object.keys(wordlists))('%s: 12, 18 and 24 words with the passphrase TREZOR give the published seed', async (language) => {
     for (const [, phrase, published] of vectors[language]!) {
       const persona = await (await openSeed(phrase, { passphrase: 'TREZOR', wordlist: wordlists[language]! })).persona(0)

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { publicKeyOfPrivate } from '../../src/identity/ed25519.ts'
@@ -8,7 +8,7 @@ import { describePublished } from '../vectors/published.ts'
 
 interface Slip10 { seed: string; chain: { path: string; chainCode: string; privateKey: string; publicKey: string }[] }
 
-describePublished<Slip10[]>('SLIP-0010 Ed25519', 'slip10/ed25519.json', (vectors) => {
+describePublished('SLIP-0010 Ed25519', 'slip10/ed25519.json', (vectors: Slip10[]) => {
   it.each(vectors.flatMap(({ seed, chain }) => chain.map((node) => ({ seed, ...node }))))('$path of $seed', ({ seed, path, chainCode, privateKey, publicKey }) => {
     const indexes = path.split('/').slice(1).map((step) => Number(step.replace("'", '')))
     const node = indexes.reduce(childNode, masterNode(unhex(seed)))

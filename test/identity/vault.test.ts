@@ -23,7 +23,7 @@ const withCode = (code: string) => expect.objectContaining({ code })
 const shape = ({ id, index, generation, leaves, pledge, encryptionPublicKey }: Persona) => ({ id, index, generation, leaves, pledge, encryptionPublicKey })
 
 describe('vaults', () => {
-  it.each(readFrozen<{ vaults: VaultCase[] }>('identity').vaults)('open as frozen: $passphrase', async ({ passphrase, bytes, personas }) => {
+  it.each(readFrozen<{ vaults: VaultCase[] }>('identity', 'vaults').vaults)('open as frozen: $passphrase', async ({ passphrase, bytes, personas }) => {
     expect(await openVault(unhex(bytes), passphrase)).toMatchObject(personas)
   })
 
@@ -201,7 +201,7 @@ describe('hostile vaults', () => {
 
 interface Aead { testGroups: { tests: { tcId: number; comment: string; key: string; iv: string; aad: string; msg: string; ct: string; tag: string; result: 'valid' | 'invalid' }[] }[] }
 
-describePublished<Aead>('Wycheproof XChaCha20-Poly1305', 'wycheproof/xchacha20_poly1305_test.json', ({ testGroups }) => {
+describePublished('Wycheproof XChaCha20-Poly1305', 'wycheproof/xchacha20_poly1305_test.json', ({ testGroups }: Aead) => {
   it('is what the cipher that seals vaults does', () => {
     for (const { tcId, comment, key, iv, aad, msg, ct, tag, result } of testGroups.flatMap((group) => group.tests)) {
       const cipher = () => xchacha20poly1305(unhex(key), unhex(iv), unhex(aad))

@@ -2,8 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const pathOf = (name: string): URL => new URL(`${name}.json`, import.meta.url)
 
-/** The vectors of this project that stand in `<name>.json` beside this file. */
-export const readFrozen = <T>(name: string): T => JSON.parse(frozenText(name)) as T
+/** The vectors of this project that stand in `<name>.json` beside this file. Each of `lists` must hold some, so that no test over them tests nothing. */
+export const readFrozen = <T>(name: string, ...lists: readonly (keyof T)[]): T => {
+  const vectors = JSON.parse(frozenText(name)) as T
+  for (const list of lists) {
+    const cases: unknown = vectors[list]
+    if (!Array.isArray(cases) || cases.length === 0) throw new Error(`${name}.json has no ${String(list)}`)
+  }
+  return vectors
+}
 
 export const frozenText = (name: string): string => readFileSync(pathOf(name), 'utf8')
 
