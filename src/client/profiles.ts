@@ -16,6 +16,7 @@ import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import { createPinSet } from '../store/pins.ts'
 import { createPrefixStore } from '../store/prefix-store.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
 import { newestRecord } from './newest-record.ts'
@@ -119,6 +120,8 @@ export interface Profiles {
   remove(signer: Signer, options?: PublishOptions): Promise<Published>
   /** One pass over what is owed and what is due; see `KeepAliveOptions`. */
   keepAlive(options?: KeepAliveOptions): Promise<void>
+  /** Tries every delivery that is owed once more; resolves when all have been tried, whatever came of it. */
+  flush(options?: { signal?: AbortSignal }): Promise<void>
   /** The last fork of a profile that this device has evidence of, ended or not. */
   fork(id: string, options?: { signal?: AbortSignal }): Promise<Fork | undefined>
   /** Profiles whose deliveries are still owed. */
@@ -139,13 +142,21 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
   const listeners = new Set<(id: ProfileId) => void>()
   const parts = createParts(options, { closing: closing.signal, underWay, listeners })
   let begun = false
+  let flushing: Promise<void> | undefined
+
+  /** One at a time: whoever asks while one is under way waits for that. */
+  const flush = (): Promise<void> => {
+    flushing ??= flushOutbox({ concurrency: 4, signal: closing.signal }, parts).finally(() => { flushing = undefined })
+    parts.background(flushing)
+    return flushing
+  }
 
   /** The first call of a client sends what an earlier one left. */
   const begin = (): void => {
     if (closing.signal.aborted) throw new ClosedError('client')
     if (begun) return
     begun = true
-    parts.background(flushOutbox({ concurrency: 4, signal: closing.signal }, parts))
+    void flush()
   }
 
   const resolve = async (text: string, { policy = 'first', hints, next, keep = false, signal }: ResolveOptions = {}): Promise<Resolved> => {
@@ -201,6 +212,10 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
     async keepAlive (keepAliveOptions = {}) {
       begin()
       await keepAlive(keepAliveOptions, parts)
+    },
+    async flush ({ signal } = {}) {
+      begin()
+      await untilAborted(flush(), withClosing(signal, closing.signal))
     },
     async fork (text, forkOptions) {
       return parts.state.fork(parseProfileId(text), forkOptions)
