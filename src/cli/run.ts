@@ -48,6 +48,7 @@ const run = async (args: Arguments, argv: readonly string[], host: Host, output:
   }
   try {
     await command.run(session)
+    await session.sendOwed()
   } finally {
     await session.close()
   }

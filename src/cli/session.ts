@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { MercuryError } from '../errors.ts'
+import { SECOND_MS } from '../limits.ts'
 import type { Persona } from '../identity/seed.ts'
 import type { Mercury, MercuryOptions } from '../node.ts'
 import type { Flags } from './flags.ts'
@@ -18,6 +19,9 @@ export interface OpenOptions {
   /** The command sends: it makes no sense offline through a node that is online. */
   sends?: boolean
 }
+
+/** How long a command that is done waits for deliveries of earlier ones. */
+const SEND_OWED_MS = 10 * SECOND_MS
 
 /** One run of one command: its words and options, and what it opened. */
 export class Session {
@@ -95,6 +99,19 @@ export class Session {
   networkOptions (): Pick<MercuryOptions, 'directory' | 'homes' | 'listen' | 'bootstrap' | 'dhtProtocol' | 'signal'> {
     const { directory, flags, signal } = this
     return { directory, homes: flags.texts('home'), listen: flags.texts('listen'), bootstrap: flags.texts('bootstrap'), dhtProtocol: flags.text('dht-protocol'), signal }
+  }
+
+  /** Gives what is owed from before a moment to go out: what a command opened is closed when it ends. */
+  async sendOwed (): Promise<void> {
+    if (!this.opened?.helia) return
+    await this.output.progress('sending what is owed …')
+    const inTime = AbortSignal.timeout(SEND_OWED_MS)
+    try {
+      await this.opened.profiles.flush({ signal: AbortSignal.any([this.signal, inTime]) })
+    } catch (error) {
+      // It stays owed.
+      if (!inTime.aborted) throw error
+    }
   }
 
   async close (): Promise<void> {

@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path'
 
 const NODE = resolve('node_modules/.bin/node')
 const COMMAND = resolve('src/cli/mercury.ts')
+/** Stripping the types of every file takes most of a short command's time. */
+const COMPILED = resolve('node_modules/.cache/mercury-cli')
 
 export interface Ended {
   /** The exit status, or null after a signal. */
@@ -27,7 +29,7 @@ export interface RunOptions {
 /** The command as a child of its own session: there is no terminal that it could ask on. */
 export const start = (argv: readonly string[], { env = {}, cwd }: RunOptions = {}): ChildProcessWithoutNullStreams => {
   const { MERCURY_PASSPHRASE: _, ...inherited } = process.env
-  return spawn(NODE, [COMMAND, ...argv], { cwd, env: { ...inherited, ...env }, detached: true, stdio: 'pipe' })
+  return spawn(NODE, [COMMAND, ...argv], { cwd, env: { ...inherited, NODE_COMPILE_CACHE: COMPILED, ...env }, detached: true, stdio: 'pipe' })
 }
 
 /** Runs the command to its end. */
