@@ -27,6 +27,14 @@ describe('vaults', () => {
     expect(await openVault(unhex(bytes), passphrase)).toMatchObject(personas)
   })
 
+  it('are sealed as frozen, byte for byte: nothing more is in them', async () => {
+    const [open, sealed] = readFrozen<{ vaults: VaultCase[] }>('identity', 'vaults').vaults as [VaultCase, VaultCase]
+    const held = await openVault(unhex(open.bytes))
+    const counting = (length: number) => Uint8Array.from({ length }, (_, i) => i)
+    expect(hex(await sealVault(held, { unprotected: true }))).toBe(open.bytes)
+    expect(hex(await sealVault(held, { passphrase: sealed.passphrase! }, { ...CHEAP, random: counting }))).toBe(sealed.bytes)
+  })
+
   it.each([['protected', { passphrase: 'hunter2' }], ['unprotected', { unprotected: true }]] as const)('give back what was sealed: %s', async (_, protection) => {
     const opened = await openVault(await sealVault(personas, protection, CHEAP), 'hunter2')
     expect(opened.map(shape)).toEqual(personas.map(shape))
