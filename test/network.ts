@@ -69,11 +69,25 @@ export const openNetwork = async (count: number, { node: shared = {}, delayMs = 
 }
 
 const SETTLED_PEERS = 16
+const NUDGE_MS = 1_000
 
 /** Waits until every node has the others, or enough of them, in its routing table. */
 export const settled = async (nodes: readonly HeliaNode[]): Promise<void> => {
-  const wanted = Math.min(nodes.length - 1, SETTLED_PEERS)
-  while (nodes.some((node) => peersOf(node) < wanted)) await delay(10)
+  for (const node of nodes) await knows(node, Math.min(nodes.length - 1, SETTLED_PEERS))
+}
+
+/** Waits until the DHT of `node` knows `count` peers. */
+export const knows = async (node: HeliaNode, count: number): Promise<void> => {
+  for (let nudged = performance.now(); peersOf(node) < count; await delay(10)) {
+    if (performance.now() - nudged < NUDGE_MS) continue
+    await lookAround(node)
+    nudged = performance.now()
+  }
+}
+
+/** On a busy machine kad-dht takes a peer that is slow to answer for a dead one; a walk finds it again. */
+const lookAround = async ({ helia: { libp2p } }: HeliaNode): Promise<void> => {
+  for await (const _ of libp2p.services.dht.getClosestPeers(libp2p.peerId.toMultihash().bytes));
 }
 
 /** How many peers the node's DHT knows. */

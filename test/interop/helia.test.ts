@@ -7,7 +7,7 @@ import { utf8 } from '../../src/bytes.ts'
 import { createHeliaRouter, createHeliaStore, type HeliaNode } from '../../src/adapters/helia/index.ts'
 import { readProfileRecord, selectRecord, verifyIpnsRecord } from '../../src/naming/record.ts'
 import { RAW, cidOf } from '../../src/store/block.ts'
-import { openNetwork, peersOf, type Network } from '../network.ts'
+import { knows, openNetwork, type Network } from '../network.ts'
 import { signProfile } from '../signed-profile.ts'
 import { corrupt, importKey, openStockNode, type StockNode } from './stock-node.ts'
 
@@ -36,7 +36,7 @@ const read = async (records: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> =
 /** A node that holds nothing itself and has to ask. */
 const newcomer = async (): Promise<HeliaNode> => {
   const node = await network.join({ dht: 'client' })
-  while (peersOf(node) < 6) await new Promise((resolve) => setTimeout(resolve, 5))
+  await knows(node, 6)
   return node
 }
 

@@ -11,6 +11,7 @@ import { makePrivateDirectory } from '../private-directory.ts'
 import { stayConnected } from './bootstrap.ts'
 import { guardRecords } from './dht-records.ts'
 import { publicOnly } from './dial-policy.ts'
+import { heartbeatStopper, stopAddressTimer } from './leftover-timers.ts'
 import { loadDatastore, loadNodePackages, loadPubsub } from './packages.ts'
 
 export const AMINO_DHT = '/ipfs/kad/1.0.0'
@@ -92,7 +93,8 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
     codecs: [packages.dagCbor],
     ...(disk ? { blockstore: packages.createBlockstore(disk.blocks), datastore: disk.datastore } : {})
   })
-  let stopTimers = (): void => undefined
+  let addressManager: object | undefined
+  let gossip: GossipSub | undefined
   const helia = packages.withBitswap(packages.withLibp2pLight<typeof light, HeliaServices>(light, {
     ...(privateKey ? { privateKey } : {}),
     addresses: { listen: [...listen], announce: [...announce] },
@@ -106,7 +108,7 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
       identify: packages.identify(),
       ping: packages.ping(),
       dht: (components) => {
-        stopTimers = () => stopAddressTimer(components.addressManager)
+        addressManager = components.addressManager
         const service = packages.kadDHT({
           protocol: dhtProtocol,
           clientMode: dht === 'client',
@@ -116,7 +118,7 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
         })
         return guardRecords(service(components), components.datastore)
       },
-      ...(pubsub ? { pubsub: pubsub.gossipsub() } : {})
+      ...(pubsub ? { pubsub: (components) => (gossip = pubsub.gossipsub()(components)) } : {})
     }
   })) as NetworkedHelia
 
@@ -126,10 +128,12 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
   const close = async (): Promise<void> => {
     closing.abort()
     await connecting
+    const stopHeartbeat = heartbeatStopper(gossip)
     try {
       await helia.stop()
     } finally {
-      stopTimers()
+      stopHeartbeat()
+      if (addressManager) stopAddressTimer(addressManager)
       await disk?.close()
     }
   }
@@ -149,12 +153,6 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
     },
     close: async () => (closed ??= close())
   }
-}
-
-/** libp2p 3.3 starts a timer of one second when it stops listening and leaves it behind, to write to a store that is closed by then. */
-const stopAddressTimer = (addressManager: object): void => {
-  const update: unknown = Reflect.get(addressManager, '_updatePeerStoreAddresses')
-  if (typeof update === 'function' && 'stop' in update && typeof update.stop === 'function') update.stop()
 }
 
 /** Blocks that are put at the same time share one fsync. */
