@@ -91,7 +91,9 @@ describe('createPubsubRouter', () => {
 
   test('a put that nobody listens to fails', async () => {
     const { signer: { id }, record } = await signProfile({ seed: 5 })
-    await expect(createPubsubRouter(nodeAt(0).helia).put(id, record)).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
+    const router = createPubsubRouter(nodeAt(0).helia)
+    await expect(router.put(id, record)).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
+    await router.close()
   })
 
   test('listens to a bounded number of names, and gives up none that is watched', async () => {

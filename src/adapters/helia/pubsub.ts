@@ -32,8 +32,8 @@ export const topicOf = (id: ProfileId): string => `/record/${toString(routingKey
 /**
  * A name router over IPNS-over-pubsub of a running Helia, which it does not close.
  *
- * `put` resolves when the record went out to at least one peer that listens. Nobody is asked for what was said before:
- * `get` starts to listen and yields the best record heard since; `watch` yields what is better than that, skipping what was overtaken before it was read.
+ * `put` resolves when the record went out to at least one peer that listens. Nobody is asked for what was said before: who puts, gets or watches a name
+ * listens to it from then on. `get` yields the best record heard or put since; `watch` yields what is better than that, skipping what was overtaken before it was read.
  * A record that is not authentic is not passed on, and an older one neither.
  *
  * @throws NotSupportedError when the node runs no pubsub
@@ -94,14 +94,13 @@ export const createPubsubRouter = (helia: HeliaWithLibp2p<{ pubsub?: GossipSub }
   const put = async (id: ProfileId, record: Uint8Array, signal: AbortSignal): Promise<void> => {
     checkLimit('record bytes', MAX_RECORD_BYTES, record.byteLength)
     signal.throwIfAborted()
-    const known = heardByName.get(id)
-    if (known) await hear(id, known, record)
     try {
+      await hear(id, listen(id), record)
       const { recipients } = await untilAborted(pubsub.publish(topicOf(id), record), signal)
       if (recipients.length > 0) return
     } catch (error) {
       signal.throwIfAborted()
-      throw new RouterFailedError(name, (error as Error).message, { cause: error })
+      throw error instanceof LimitError ? error : new RouterFailedError(name, (error as Error).message, { cause: error })
     }
     throw new RouterFailedError(name, 'nobody listens')
   }
@@ -111,7 +110,7 @@ export const createPubsubRouter = (helia: HeliaWithLibp2p<{ pubsub?: GossipSub }
     put: async (id, record, { signal } = {}) => put(id, record, signal ? AbortSignal.any([closing.signal, signal]) : closing.signal),
     get: (id, { signal } = {}) => cancellable(async function * () {
       const { best } = listen(id)
-      if (best) yield best.bytes
+      if (best) yield best.bytes.slice()
     }, [closing.signal, signal]),
     watch: (id, { signal } = {}) => cancellable(async function * (both) {
       const heard = listen(id)
@@ -121,7 +120,7 @@ export const createPubsubRouter = (helia: HeliaWithLibp2p<{ pubsub?: GossipSub }
           const { promise } = heard.change
           if (heard.best && heard.best !== seen) {
             seen = heard.best
-            yield seen.bytes
+            yield seen.bytes.slice()
           } else await untilAborted(promise, both)
         }
       } finally {
