@@ -6,6 +6,7 @@ import type { Profiles } from '../client/profiles.ts'
 import { LimitError, MercuryError } from '../errors.ts'
 import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
 import { MAX_RECORD_BYTES, SECOND_MS } from '../limits.ts'
+import { UnreachableError } from '../naming/answer.ts'
 import { readProfileRecord } from '../naming/record.ts'
 import { getBlock } from '../store/block.ts'
 import type { HashStore } from '../store/hash-store.ts'
@@ -122,7 +123,8 @@ const getRecord = async (name: string, response: ServerResponse, find: (id: Prof
   } catch (error) {
     if (!(error instanceof MercuryError)) throw error
     const { code } = error
-    if (code === 'NOT_FOUND' || code === 'NOT_A_PROFILE') return refuse(response, 404, 'no record of this name is known', { 'cache-control': 'no-store' })
+    const isAlone = error instanceof UnreachableError && error.answers.length === 0
+    if (code === 'NOT_FOUND' || code === 'NOT_A_PROFILE' || isAlone) return refuse(response, 404, 'no record of this name is known', { 'cache-control': 'no-store' })
     if (code === 'UNREACHABLE') return refuse(response, 502, error.message)
     if (code === 'BUSY') return refuse(response, 503, error.message, { 'retry-after': '5' })
     throw error
@@ -233,7 +235,8 @@ const send = (response: ServerResponse, status: number, type: string, bytes: Uin
 
 /** A problem document of RFC 9457. The rest of a body that is not wanted is not waited for. */
 const refuse = async (response: ServerResponse, status: number, detail: string, headers: Record<string, string> = {}, code?: string): Promise<void> => {
-  if (!response.req.complete) response.setHeader('connection', 'close')
+  const { complete, headers: { 'content-length': length, 'transfer-encoding': encoding } } = response.req
+  if (!complete && (length !== undefined || encoding !== undefined)) response.setHeader('connection', 'close')
   send(response, status, 'application/problem+json', Buffer.from(`${JSON.stringify({ type: 'about:blank', status, detail, ...(code === undefined ? {} : { code }) })}\n`), headers)
 }
 

@@ -4,8 +4,8 @@ import { SECOND_MS } from '../limits.ts'
 
 export const MAX_CONNECTIONS_PER_ADDRESS = 32
 /** Requests that an address may make at once after a rest, and how many more it gets each second. */
-export const BURST_REQUESTS = 200
-export const REQUESTS_PER_SECOND = 50
+export const BURST_REQUESTS = 1_000
+export const REQUESTS_PER_SECOND = 200
 const HEADERS_TIMEOUT_MS = 10 * SECOND_MS
 const REQUEST_TIMEOUT_MS = 30 * SECOND_MS
 const KEEP_ALIVE_MS = 5 * SECOND_MS
