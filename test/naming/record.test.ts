@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { LimitError, MercuryError } from '../../src/errors.ts'
 import { encodeReducedEnvelope, parseEnvelope } from '../../src/naming/envelope.ts'
-import { NotAProfileError, RecordExpiredError, createRecord, readProfileRecord, validateRecord, verifyIpnsRecord } from '../../src/naming/record.ts'
+import { NotAProfileError, RecordExpiredError, createRecord, createValidRecord, readProfileRecord, validateRecord, verifyIpnsRecord } from '../../src/naming/record.ts'
 import { signDocument, verifyDocument, type SignedDocument } from '../../src/profile/document.ts'
 import { joined, keyPair, protobufField, recordData, reduced, signRecord } from '../vectors/forge.ts'
 import { NOW, TIME, alice, bob, bufferView, mallory } from '../profile/cast.ts'
@@ -83,6 +83,13 @@ describe('createRecord', () => {
     expect(bare.documentBytes).toBeUndefined()
     expect(bare.cid.toString()).toBe(doesNot.document.cid.toString())
     expect((await validateRecord(alice.id, await createRecord(await signDocument({ 'a/b': new Uint8Array(65_000) }, alice, { seq: 1, prev: null, time: TIME }), alice, { now: NOW }), { now: NOW })).documentBytes).toBeUndefined()
+  })
+
+  it('can be had with what a reader says of it', async () => {
+    const made = await createValidRecord(signed, alice, { now: NOW })
+    expect(made).toEqual(await validateRecord(alice.id, record, { now: NOW }))
+    await expect(createValidRecord(signed, alice, { now: NOW, validityMs: 0 })).rejects.toBeInstanceOf(RecordExpiredError)
+    await expect(createValidRecord(signed, { ...alice, sign: (bytes) => mallory.sign(bytes) }, { now: NOW })).rejects.toMatchObject({ code: 'INVALID_SIGNATURE' })
   })
 
   it('is read back as it was made, whatever it says', async () => {

@@ -243,7 +243,7 @@ describe('any draft', () => {
         expect(view.ignored).toEqual([])
         expect(view.attributes).toEqual(attributes)
       }),
-      { numRuns: 200 }
+      { numRuns: 100 }
     )
   })
 
@@ -255,7 +255,7 @@ describe('any draft', () => {
         expect(encode((await sign(before, { base: document, before })).document.attrs as never)).toEqual(encode(document.attrs as never))
         expect(encode((await sign(before)).document.attrs as never)).toEqual(encode(document.attrs as never))
       }),
-      { numRuns: 200 }
+      { numRuns: 100 }
     )
   })
 })
