@@ -43,12 +43,13 @@ describe('createDelegatedRouter', () => {
   test('puts with the media type of IPNS records and gets the same bytes back', async () => {
     const stored = new Map<string, Uint8Array>()
     const seen: IncomingMessage['headers'][] = []
-    const url = await serve(async (request, response) => {
+    const keep = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      stored.set(request.url!, await bodyOf(request))
+      answer(response, 200)
+    }
+    const url = await serve((request, response) => {
       seen.push(request.headers)
-      if (request.method === 'PUT') {
-        stored.set(request.url!, await bodyOf(request))
-        return answer(response, 200)
-      }
+      if (request.method === 'PUT') return void keep(request, response)
       const found = stored.get(request.url!)
       return found ? answer(response, 200, found) : answer(response, 404)
     })

@@ -30,7 +30,7 @@ export const openStockNode = async (dhtProtocol: string, peer: string): Promise<
     streamMuxers: [yamux()],
     connectionManager: { inboundConnectionThreshold: 1_000 },
     services: { identify: identify(), ping: ping(), dht: kadDHT({ protocol: dhtProtocol, clientMode: false, initialQuerySelfInterval: 1, peerInfoMapper: passthroughMapper }) }
-  })) as HeliaWithLibp2p<StockServices>
+  }))
   await helia.start()
   const name = ipns(helia)
   await helia.libp2p.dial(multiaddr(peer))

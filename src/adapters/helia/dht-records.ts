@@ -87,5 +87,5 @@ const verified = async (id: ProfileId, bytes: Uint8Array): Promise<IpnsRecord | 
 const idOf = (key: Uint8Array): ProfileId => decodeProfileId(key.subarray(NAMESPACE.byteLength))
 
 const fix = <T>(rules: Record<string, T>, rule: T): void => {
-  Object.defineProperty(rules, 'ipns', { enumerable: true, get: () => rule, set: () => undefined })
+  Object.defineProperty(rules, 'ipns', { enumerable: true, get: () => rule, set () {} })
 }

@@ -47,11 +47,12 @@ export const fetchBlock = async (helia: Helia, cid: CID, signal: AbortSignal): P
 const start = (helia: Helia, cid: CID, remove: () => void): Fetch => {
   const controller = new AbortController()
   const block = collect(withoutLock(helia.blockstore).get(cid, { signal: controller.signal }))
-  const over = Promise.allSettled([block]).then(async () => {
+  const end = async (): Promise<void> => {
+    await Promise.allSettled([block])
     if (controller.signal.aborted) await delay(SWEEP_MS, undefined, { ref: false })
     remove()
-  })
-  return { block, controller, over, readers: 0 }
+  }
+  return { block, controller, over: end(), readers: 0 }
 }
 
 /**

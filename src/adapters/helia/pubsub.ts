@@ -130,7 +130,7 @@ export const createPubsubRouter = (helia: HeliaWithLibp2p<{ pubsub?: GossipSub }
     async close () {
       if (closing.signal.aborted) return
       closing.abort(new ClosedError(`router ${name}`))
-      for (const id of [...heardByName.keys()]) stopListening(id)
+      for (const id of heardByName.keys()) stopListening(id)
     }
   }
 }
