@@ -55,7 +55,7 @@ export const decodeCborMapWithout = (bytes: Uint8Array, key: string): { map: Cbo
   const reader = new Reader(bytes, { soughtKey: key })
   const map = checkCborMap(reader.whole())
   const { sought } = reader
-  if (!sought) return { map, without: bytes.slice() }
+  if (!sought) return { map, without: Uint8Array.from(bytes) }
   const head = new Writer({ capacity: MAX_HEAD_BYTES })
   head.head(MAP, sought.entries - 1)
   return { map, without: concat([head.bytes(), bytes.subarray(sought.firstEntry, sought.start), bytes.subarray(sought.end)]) }

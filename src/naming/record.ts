@@ -173,11 +173,12 @@ export const compareRecords = (a: IpnsRecord, b: IpnsRecord): number => {
  */
 export const verifyIpnsRecord = async (id: ProfileId, bytes: Uint8Array): Promise<IpnsRecord> => {
   checkLimit('record bytes', MAX_RECORD_BYTES, bytes.byteLength)
-  const envelope = parseEnvelope(bytes)
+  // Verifying waits, so what is judged is a copy that the caller cannot change.
+  const envelope = parseEnvelope(Uint8Array.from(bytes))
   const { signatureV2, data, pubKey } = envelope
   if (!signatureV2 || !data) throw new InvalidRecordError('it has no V2 signature')
   if (pubKey && !equals(readEd25519Key(pubKey) ?? EMPTY, publicKeyOf(id))) throw new InvalidRecordError('its public key is not the one in the name')
-  const record = { id, bytes: encodeReducedEnvelope(signatureV2, data), data: data.slice(), ...readData(data) }
+  const record = { id, bytes: encodeReducedEnvelope(signatureV2, data), data, ...readData(data) }
   checkV1Fields(envelope, record)
   if (!(await verifySignature(publicKeyOf(id), signatureV2, concat([IPNS_CONTEXT, data])))) throw new InvalidSignatureError('record')
   return record
