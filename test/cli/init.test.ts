@@ -115,7 +115,7 @@ describe('init', () => {
     expect(losers).toHaveLength(1)
     expect(['STORE_LOCKED', 'ALREADY_INITIALISED']).toContain(errorOf(losers[0]!).code)
     const { json } = await mercury(['--directory', directory, '--json', 'persona', 'list'])
-    expect(json.personas[0].id).toBe(winner!.json.id)
+    expect(json.personas[0]?.id).toBe(winner!.json.id)
   })
 
   test.each([

@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cleanUp, errorOf, mercury, nextLine, start, temporaryFolder, type RunOptions } from './mercury.ts'
+import { cleanUp, errorOf, mercury, nextLine, start, temporaryFolder, type RunOptions, type Told } from './mercury.ts'
 import { openTestNetwork, type TestNetwork } from './network.ts'
 
 let network: TestNetwork
 let folder: string
 /** Alice's ID and what her publishing said. */
 let alice: string
-let published: any
+let published: Told
 
 beforeAll(async () => {
   [network, folder] = await Promise.all([openTestNetwork(), temporaryFolder()])

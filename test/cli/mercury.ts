@@ -9,14 +9,51 @@ const COMMAND = resolve('src/cli/mercury.ts')
 /** Stripping the types of every file takes most of a short command's time. */
 const COMPILED = resolve('node_modules/.cache/mercury-cli')
 
-export interface Ended {
+/** What commands say with `--json`, each of it where it belongs. */
+export interface Told {
+  event: string
+  id: string
+  cid: string
+  sequence: number
+  words: string[]
+  personas: { index: number; id: string }[]
+  current: string
+  index: number
+  link: string
+  pending: string[]
+  receipts: { target: string; outcome: string }[]
+  kept: number
+  owed: { id: string; targets: string[] }[]
+  node: { peerId: string; addresses: string[] } | null
+  peerId: string
+  addresses: string[]
+  http: string
+  profile: { name: string }
+  archive: string
+  initialised: boolean
+  directory: string
+  commands: { name: string }[]
+}
+
+/** What came of a command. */
+export class Ended {
   /** The exit status, or null after a signal. */
   readonly status: number | null
-  readonly stdout: string
   readonly bytes: Uint8Array
+  readonly stdout: string
   readonly stderr: string
+
+  constructor (status: number | null, bytes: Buffer, stderr: string) {
+    this.status = status
+    this.bytes = bytes
+    this.stdout = bytes.toString()
+    this.stderr = stderr
+  }
+
   /** Of stdout. */
-  readonly json: any
+  get json (): Told {
+    return JSON.parse(this.stdout) as Told
+  }
 }
 
 export interface RunOptions {
@@ -39,16 +76,7 @@ export const mercury = async (argv: readonly string[], options: RunOptions = {})
   child.stdin.on('error', () => undefined).end(options.stdin ?? '')
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
   const [status] = await once(child, 'close') as [number | null]
-  const bytes = out()
-  return {
-    status,
-    bytes,
-    stdout: bytes.toString(),
-    stderr: err().toString(),
-    get json () {
-      return JSON.parse(bytes.toString())
-    }
-  }
+  return new Ended(status, out(), err().toString())
 }
 
 const collect = (stream: NodeJS.ReadableStream): (() => Buffer) => {
@@ -61,14 +89,14 @@ const collect = (stream: NodeJS.ReadableStream): (() => Buffer) => {
 export const errorOf = ({ stderr }: Ended): { code: string; message: string } => (JSON.parse(stderr.trim().split('\n').at(-1)!) as { error: { code: string; message: string } }).error
 
 /** The first line of JSON on stdout that `wanted` is true for. */
-export const nextLine = async (child: ChildProcessWithoutNullStreams, wanted: (line: any) => boolean = () => true): Promise<any> => {
+export const nextLine = async (child: ChildProcessWithoutNullStreams, wanted: (line: Told) => boolean = () => true): Promise<Told> => {
   let waiting = ''
   let told = ''
   child.stderr.on('data', (part: Buffer) => { told += part.toString() })
   for await (const part of child.stdout.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     const lines = (waiting + part.toString()).split('\n')
     waiting = lines.pop()!
-    const found = lines.map((line) => JSON.parse(line)).find(wanted)
+    const found = lines.map((line) => JSON.parse(line) as Told).find(wanted)
     if (found) return found
   }
   throw new Error(`the command ended without saying it: ${told}`)
