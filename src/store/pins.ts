@@ -39,6 +39,11 @@ export const createPinSet = ({ state, blocks }: { state: KeyValueStore; blocks: 
   if (!blocks.supports.pin) throw new NotSupportedError('pins')
   if (!state.supports.atomicBatch) throw new NotSupportedError('atomic batches')
   const lock = createLock()
+  /**
+   * Hashes that were released and that no call has taken to sweep yet: those that an earlier process left, and after a failure all that there are.
+   * Were all of them listed for every call, many calls at a time would take time with the square of their number.
+   */
+  let unswept: Promise<Set<string>> | undefined
 
   /** What stands in `state` between the steps is enough to go on from, or to go back. */
   const replace = async (owner: string, wanted: Blocks, signal: AbortSignal | undefined): Promise<void> => {
@@ -46,38 +51,57 @@ export const createPinSet = ({ state, blocks }: { state: KeyValueStore; blocks: 
     const abandoned = without(pending, kept, wanted)
     const added = without(wanted, kept, pending)
     if (added.size > 0 || pending.size > 0) {
-      await state.batch([putRecord(owner, { kept, pending: wanted }), ...need(owner, added), ...release(owner, abandoned)], { signal })
+      await releasing(abandoned, () => state.batch([putRecord(owner, { kept, pending: wanted }), ...need(owner, added), ...release(owner, abandoned)], { signal }))
     }
     await mapConcurrently([...wanted], ([hash, cid]) => lock(`block/${hash}`, () => blocks.pin(cid, { signal })))
     const dropped = without(kept, wanted)
     if (added.size > 0 || pending.size > 0 || dropped.size > 0) {
-      await state.batch([putRecord(owner, { kept: wanted, pending: NONE }), ...release(owner, dropped)], { signal })
+      await releasing(dropped, () => state.batch([putRecord(owner, { kept: wanted, pending: NONE }), ...release(owner, dropped)], { signal }))
     }
-    await sweep(signal)
+    await sweep([...abandoned.keys(), ...dropped.keys()], signal)
   }
 
-  /** Unpins what was released and is needed by nobody: also what calls that were cut off left behind. */
-  const sweep = async (signal: AbortSignal | undefined): Promise<void> => {
-    const released: string[] = []
-    for await (const [key] of state.entries({ prefix: RELEASED }, { signal })) released.push(key.slice(RELEASED.length))
-    await mapConcurrently(released, (hash) => lock(`block/${hash}`, async () => {
-      const cid = await state.get(RELEASED + hash, { signal })
-      // Another call may have swept it, and somebody may need it again by now.
-      if (!cid) return
-      if (!(await isNeeded(state, hash, signal))) await blocks.unpin(CID.decode(cid), { signal })
-      await state.delete(RELEASED + hash, { signal })
-    }))
+  /** Writes while no sweep is looking at these blocks: it would take away the mark of this release together with the one that it has looked into. */
+  const releasing = (released: Blocks, write: () => Promise<void>): Promise<void> =>
+    // In one order, so that two calls never wait for each other.
+    [...released.keys()].sort().reduceRight((inner, hash) => () => lock(`block/${hash}`, inner), write)()
+
+  /** Unpins what of `released`, and of what calls that were cut off left behind, is needed by nobody. */
+  const sweep = async (released: readonly string[], signal: AbortSignal | undefined): Promise<void> => {
+    const waiting = await (unswept ??= readReleased(state))
+    for (const hash of released) waiting.add(hash)
+    const taken = [...waiting]
+    waiting.clear()
+    await mapConcurrently(taken, (hash) => lock(`block/${hash}`, () => sweepOne(hash, signal)))
   }
+
+  const sweepOne = async (hash: string, signal: AbortSignal | undefined): Promise<void> => {
+    const cid = await state.get(RELEASED + hash, { signal })
+    // Another call may have swept it, and somebody may need it again by now.
+    if (!cid) return
+    if (!(await isNeeded(state, hash, signal))) await blocks.unpin(CID.decode(cid), { signal })
+    await state.delete(RELEASED + hash, { signal })
+  }
+
+  const run = (owner: string, work: () => Promise<void>): Promise<void> => lock(`owner/${owner}`, async () => {
+    try {
+      await work()
+    } catch (error) {
+      // What the call had released by then is found in `state`.
+      unswept = undefined
+      throw error
+    }
+  })
 
   return {
     async pin (owner, roots, { signal, hints = [] } = {}) {
       checkOwner(owner)
       const fixed = [...roots]
-      await lock(`owner/${owner}`, async () => replace(owner, await walkDag(blocks, fixed, { hints, signal }), signal))
+      await run(owner, async () => replace(owner, await walkDag(blocks, fixed, { hints, signal }), signal))
     },
     async unpin (owner, { signal } = {}) {
       checkOwner(owner)
-      await lock(`owner/${owner}`, () => replace(owner, NONE, signal))
+      await run(owner, () => replace(owner, NONE, signal))
     }
   }
 }
@@ -113,6 +137,12 @@ const need = (owner: string, added: Blocks): Operation[] => [...added.keys()].ma
 
 const release = (owner: string, dropped: Blocks): Operation[] =>
   [...dropped].flatMap(([hash, cid]): Operation[] => [{ type: 'delete', key: `${NEED}${hash}/${owner}` }, { type: 'put', key: RELEASED + hash, value: cid.bytes }])
+
+const readReleased = async (state: KeyValueStore): Promise<Set<string>> => {
+  const hashes = new Set<string>()
+  for await (const [key] of state.entries({ prefix: RELEASED })) hashes.add(key.slice(RELEASED.length))
+  return hashes
+}
 
 const isNeeded = async (state: KeyValueStore, hash: string, signal: AbortSignal | undefined): Promise<boolean> => {
   for await (const _ of state.entries({ prefix: `${NEED}${hash}/`, limit: 1 }, { signal })) return true
