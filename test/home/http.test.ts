@@ -216,6 +216,12 @@ describe('/ipfs', () => {
     expect(await statuses('/', '/ipfs/', `/ipfs/${cid}/a?format=raw`, '/ipns/x', '/routing/v1/providers/x', '/%', '//x')).toEqual([404, 404, 404, 404, 404, 404, 404])
   })
 
+  test('fetches nothing for strangers', async () => {
+    const fetching: HashStore = { ...blocks, get: async (_, { offline = false } = {}) => (offline ? undefined : text) }
+    await again({ blocks: fetching })
+    expect((await fetch(url(`/ipfs/${cid}?format=raw`))).status).toBe(404)
+  })
+
   test('a store that lies is not passed on', async () => {
     await blocks.put(CID.parse(cid), new TextEncoder().encode('other'))
     const response = await fetch(url(`/ipfs/${cid}?format=raw`))
