@@ -83,7 +83,7 @@ export class InvalidKeyError extends MercuryError {
 /** For adapters: copies `operations`, so that the caller may go on to use his arrays, and refuses keys and values outside the contract's bounds. */
 export const takeOperations = (operations: readonly Operation[]): Operation[] => {
   operations.forEach(checkOperation)
-  return operations.map((operation) => (operation.type === 'delete' || operation.value === undefined ? { ...operation } : { ...operation, value: Uint8Array.from(operation.value) }))
+  return operations.map((operation) => (operation.type === 'delete' || operation.value === undefined ? { ...operation } : { ...operation, value: new Uint8Array(operation.value) }))
 }
 
 /** For adapters: refuses keys and values outside the contract's bounds. */
