@@ -1,3 +1,5 @@
+import { untilAborted } from '../until-aborted.ts'
+
 /**
  * An async iterable over `start(signal)` whose `return()` cancels at once what is under way.
  *
@@ -33,16 +35,3 @@ export const cancellable = <T>(start: (signal: AbortSignal) => AsyncIterable<T>,
     }
   }
 })
-
-/** The outcome of `promise`, or a rejection with the signal's reason if that aborts first. */
-export const untilAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> => {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([aborted, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}

@@ -3,7 +3,7 @@ import type { Helia } from '@helia/interface'
 import type { CID } from 'multiformats/cid'
 import { concat, toString } from 'uint8arrays'
 import { SECOND_MS } from '../../limits.ts'
-import { untilAborted } from '../cancellable.ts'
+import { untilAborted } from '../../until-aborted.ts'
 
 const LINGER_MS = 30 * SECOND_MS
 const MAX_LINGERING = 256

@@ -33,7 +33,7 @@ export const watchRecords = async function * (dht: KadDHT, id: ProfileId, signal
       signal.throwIfAborted()
       if (best && best !== shown) {
         shown = best
-        yield best.bytes
+        yield best.bytes.slice()
       } else {
         await new Promise<void>((resolve) => { wake = resolve })
       }
