@@ -32,14 +32,14 @@ const onTerminal = async (argv: readonly string[], typed: readonly (readonly [qu
 
 describe('on a terminal', () => {
   test('a passphrase is asked for twice and never shown', async () => {
-    const { status, screen } = await onTerminal(['init'], [['passphrase', 'rabbit\u007ft hole\r'], ['Once more', 'rabbit hole\r']])
+    const { status, screen } = await onTerminal(['init'], [['passphrase', 'rabbit\u007ft h0le\r'], ['Once more', 'rabbit h0le\r']])
     expect(status).toBe(0)
     expect(screen).toContain('They are shown once and kept nowhere')
-    expect(screen).not.toContain('hole')
-    expect(await mercury(['--directory', directory, '--offline', 'publish', '-'], { stdin: 'name: A', env: { MERCURY_PASSPHRASE: 'rabbit hole' } })).toMatchObject({ status: 0 })
-    const published = await onTerminal(['--offline', 'publish', resolve('examples/alice.yaml')], [['Passphrase:', 'rabbit hole\r']])
+    expect(screen).not.toContain('h0le')
+    expect(await mercury(['--directory', directory, '--offline', 'publish', '-'], { stdin: 'name: A', env: { MERCURY_PASSPHRASE: 'rabbit h0le' } })).toMatchObject({ status: 0 })
+    const published = await onTerminal(['--offline', 'publish', resolve('examples/alice.yaml')], [['Passphrase:', 'rabbit h0le\r']])
     expect(published.status).toBe(0)
-    expect(published.screen).not.toContain('hole')
+    expect(published.screen).not.toContain('h0le')
   })
 
   test('two different ones are none', async () => {
