@@ -55,9 +55,8 @@ const createSource = (prompt: Sink, signal: AbortSignal): Source => ({
   },
   async ask (question, { hidden = false } = {}) {
     const terminal = openTerminal()
-    await prompt.write(question)
     try {
-      return await readLine(terminal, { signal, ...(hidden ? {} : { echo: (text) => void process.stderr.write(text) }) })
+      return await readLine(terminal, { prompt: async () => prompt.write(question), signal, ...(hidden ? {} : { echo: (text) => void process.stderr.write(text) }) })
     } finally {
       await prompt.write('\n')
       if (terminal !== process.stdin) terminal.destroy()

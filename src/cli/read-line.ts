@@ -14,10 +14,11 @@ export class InterruptedError extends Error {
 
 /**
  * One line as it is typed into a terminal, echoed by `echo` unless that is left out. What comes after its end waits in `input`.
+ * The terminal's own echo is off before `prompt` is called, so that not even the fastest answer is shown.
  *
  * @throws InterruptedError on Ctrl-C; the reason of `signal`
  */
-export const readLine = async (input: ReadStream, { echo = () => undefined, signal }: { echo?: (text: string) => void; signal: AbortSignal }): Promise<string> => {
+export const readLine = async (input: ReadStream, { prompt, echo = () => undefined, signal }: { prompt: () => Promise<void>; echo?: (text: string) => void; signal: AbortSignal }): Promise<string> => {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   let line: string[] = []
   const take = (typed: string): void => {
@@ -49,6 +50,7 @@ export const readLine = async (input: ReadStream, { echo = () => undefined, sign
   input.on('data', take).once('end', end).once('error', reject).resume()
   try {
     signal.throwIfAborted()
+    await prompt()
     return await promise
   } finally {
     signal.removeEventListener('abort', abort)
