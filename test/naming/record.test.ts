@@ -186,6 +186,13 @@ describe('the envelope', () => {
     }
   })
 
+  it('is judged as it was when the judging began, whatever becomes of it meanwhile', async () => {
+    const input = Uint8Array.from(record)
+    const judging = validateRecord(alice.id, input, { now: NOW })
+    input.fill(0)
+    expect(await judging).toEqual(await validateRecord(alice.id, record, { now: NOW }))
+  })
+
   it('names limit and size where it is too large, before it is read', async () => {
     const error = await verifyIpnsRecord(alice.id, new Uint8Array(10_241)).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(LimitError)

@@ -50,6 +50,17 @@ describe('verifyDocument', () => {
     }
   })
 
+  it('judges the bytes that it was called with, whatever becomes of them while it does', async () => {
+    const other = await signDocument({ name: 'Other' }, alice, version)
+    const input = Uint8Array.from([...signed.bytes])
+    const judging = verifyDocument(input, { id: alice.id })
+    input.fill(0)
+    input.set(other.bytes)
+    const { cid, document } = await judging
+    expect(document).toEqual(signed.document)
+    expect(cid.toString()).toBe(signed.cid.toString())
+  })
+
   it('refuses the document with any one bit flipped', async () => {
     const accepted: number[] = []
     for (let bit = 0; bit < signed.bytes.byteLength * 8; bit++) {
