@@ -103,14 +103,14 @@ export class Session {
 
   /** Gives what is owed from before a moment to go out: what a command opened is closed when it ends. */
   async sendOwed (): Promise<void> {
-    if (!this.opened?.helia) return
+    if (!this.opened?.helia || this.signal.aborted) return
     await this.output.progress('sending what is owed …')
-    const inTime = AbortSignal.timeout(SEND_OWED_MS)
+    const enough = AbortSignal.any([this.signal, AbortSignal.timeout(SEND_OWED_MS)])
     try {
-      await this.opened.profiles.flush({ signal: AbortSignal.any([this.signal, inTime]) })
+      await this.opened.profiles.flush({ signal: enough })
     } catch (error) {
-      // It stays owed.
-      if (!inTime.aborted) throw error
+      // It stays owed; the command itself is done.
+      if (!enough.aborted) throw error
     }
   }
 
