@@ -90,10 +90,10 @@ const demonstrate = async (): Promise<void> => {
     return [`found version ${update.found!.sequence} (${update.found!.source}), published ${update.sequence} above it`, `Bob saw it ${formatMs(performance.now() - arrived)} after it was published`]
   })
 
-  await steps.step('Mallory offers a forged record and an old one; both are refused', ['mercury --directory carol --home MALLORY resolve --all k51…'], async () => {
+  await steps.step('Mallory offers a forged record and an old one; both are refused', ['mercury --directory carol --router MALLORY resolve --all k51…'], async () => {
     const mallory = await openMallory(old.record.bytes)
     running.push(mallory)
-    const { profile, answers } = await askMercury<ResolvedJson>(nodeAt('carol', '--bootstrap', address, '--home', `${mallory.url}/forged`, '--home', `${mallory.url}/old`, 'resolve', '--all', alice.id))
+    const { profile, answers } = await askMercury<ResolvedJson>(nodeAt('carol', '--bootstrap', address, '--router', `${mallory.url}/forged`, '--router', `${mallory.url}/old`, 'resolve', '--all', alice.id))
     const [forged, older] = answers.filter(({ router }) => router.includes(String(mallory.port)))
     check(profile.bio?.startsWith('Back through') === true, 'Carol was shown another version than the newest')
     check(forged?.outcome === 'invalid' && forged.code === 'INVALID_SIGNATURE', `the forged record was not refused: ${JSON.stringify(forged)}`)

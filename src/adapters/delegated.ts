@@ -1,12 +1,10 @@
 import type { ProfileId } from '../identity/profile-id.ts'
 import { ClosedError, MercuryError, checkLimit } from '../errors.ts'
 import { MAX_RECORD_BYTES, SECOND_MS } from '../limits.ts'
-import type { NameRouter } from '../naming/name-router.ts'
+import { IPNS_RECORD_TYPE, type NameRouter } from '../naming/name-router.ts'
 import { cancellable } from './cancellable.ts'
 import { isPrivateHost } from './private-address.ts'
 import { RouterFailedError } from './router-failed.ts'
-
-export const IPNS_RECORD_TYPE = 'application/vnd.ipfs.ipns-record'
 
 export interface DelegatedRouterOptions {
   /** The service's base, http or https, without credentials, query or fragment; `/routing/v1/ipns/{name}` is appended. */

@@ -87,7 +87,7 @@ export class Session {
   async open (options: OpenOptions = {}): Promise<Mercury> {
     const { node } = this.host
     if (!node) return (this.opened ??= await this.openOwn(options))
-    for (const flag of ['home', 'listen', 'bootstrap', 'dht-protocol']) {
+    for (const flag of ['router', 'listen', 'bootstrap', 'dht-protocol']) {
       if (this.flags.has(flag)) throw new MercuryError('NODE_RUNNING', `mercury serve runs on this directory with its own network; give --${flag} to it, or stop it`)
     }
     if (options.sends && this.offline) throw new MercuryError('NODE_RUNNING', 'mercury serve runs on this directory and sends at once; leave --offline out, or stop it')
@@ -98,7 +98,7 @@ export class Session {
   /** What `openMercury` takes from the command line. */
   networkOptions (): Pick<MercuryOptions, 'directory' | 'homes' | 'listen' | 'bootstrap' | 'dhtProtocol' | 'signal'> {
     const { directory, flags, signal } = this
-    return { directory, homes: flags.texts('home'), listen: flags.texts('listen'), bootstrap: flags.texts('bootstrap'), dhtProtocol: flags.text('dht-protocol'), signal }
+    return { directory, homes: flags.texts('router'), listen: flags.texts('listen'), bootstrap: flags.texts('bootstrap'), dhtProtocol: flags.text('dht-protocol'), signal }
   }
 
   /** Gives what is owed from before a moment to go out: what a command opened is closed when it ends. */

@@ -7,12 +7,12 @@ import { LimitError, MercuryError } from '../errors.ts'
 import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
 import { MAX_RECORD_BYTES, SECOND_MS } from '../limits.ts'
 import { UnreachableError } from '../naming/answer.ts'
+import { IPNS_RECORD_TYPE } from '../naming/name-router.ts'
 import { readProfileRecord } from '../naming/record.ts'
 import { getBlock } from '../store/block.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import { SERVER_OPTIONS, limitRequests } from './request-limits.ts'
 
-export const IPNS_RECORD_TYPE = 'application/vnd.ipfs.ipns-record'
 export const RAW_BLOCK_TYPE = 'application/vnd.ipld.raw'
 
 /** How long a question for a record that is not here may take; two homes that ask each other end here. */

@@ -1,5 +1,8 @@
 import type { ProfileId } from '../identity/profile-id.ts'
 
+/** The media type of a record over HTTP. @see https://specs.ipfs.tech/routing/http-routing-v1/ */
+export const IPNS_RECORD_TYPE = 'application/vnd.ipfs.ipns-record'
+
 export interface RouterOptions {
   signal?: AbortSignal
 }

@@ -18,7 +18,7 @@ describe('parseArguments', () => {
   })
 
   test('collects what may be repeated, in order', () => {
-    expect(parse('status', '--home', 'http://a', '--home', 'http://b').flags.texts('home')).toEqual(['http://a', 'http://b'])
+    expect(parse('status', '--router', 'http://a', '--router', 'http://b').flags.texts('router')).toEqual(['http://a', 'http://b'])
   })
 
   test('a dash is a word, and two dashes end the options', () => {

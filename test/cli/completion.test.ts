@@ -37,7 +37,7 @@ describe('bash', () => {
   test('offers the options of the command, and none for a value', async () => {
     expect(await offered('resolve', '--a')).toEqual(['--all'])
     expect(await offered('publish', '--a')).toEqual([])
-    expect(await offered('--home', 'http://x', 'serve', '--ht')).toEqual(['--http'])
+    expect(await offered('--router', 'http://x', 'serve', '--ht')).toEqual(['--http'])
     expect(await offered('serve', '--http', '')).toEqual([])
     expect(await offered('init', '--words', '')).toEqual(['12', '24'])
   })

@@ -84,7 +84,7 @@ describe('serve', () => {
   test('a network of one\'s own or offline sending makes no sense through it', async () => {
     await run(['init', '--unprotected'])
     await serve()
-    for (const argv of [['--home', 'http://127.0.0.1:1', 'status'], ['--bootstrap', network.addressOf(0), 'status'], ['--offline', 'publish', '-'], ['--offline', 'remove']]) {
+    for (const argv of [['--router', 'http://127.0.0.1:1', 'status'], ['--bootstrap', network.addressOf(0), 'status'], ['--offline', 'publish', '-'], ['--offline', 'remove']]) {
       expect([argv, errorOf(await run(argv, { stdin: 'name: A' })).code]).toEqual([argv, 'NODE_RUNNING'])
     }
     expect((await run(['status'])).json.kept).toBe(0)
@@ -194,7 +194,7 @@ describe('serve', () => {
     expect(started.http).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect(await (await fetch(`${started.http}/healthz`)).json()).toEqual({ status: 'ok' })
     const [other, reader] = [join(await temporaryFolder(), 'other'), join(await temporaryFolder(), 'reader')]
-    const apart = ['--dht-protocol', '/nobody/kad/1.0.0', '--home', started.http]
+    const apart = ['--dht-protocol', '/nobody/kad/1.0.0', '--router', started.http]
     await mercury(['--directory', other, 'init', '--unprotected'])
     const published = await mercury(['--directory', other, '--json', ...apart, 'publish', '-'], { stdin: 'name: Hosted' })
     expect(published.status).toBe(0)

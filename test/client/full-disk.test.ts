@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { openFsStore } from '../../src/adapters/fs.ts'
 import { openLevelStore } from '../../src/adapters/level.ts'
-import { createHashStore, createMemoryStore, type KeyValueStore } from '../../src/index.ts'
+import { createHashStore, createMemoryStore, type KeyValueStore, type Profiles } from '../../src/index.ts'
 import { mountSmallDisk } from '../adapters/small-disk.ts'
 import { openDevice, signerOf } from './world.ts'
 
@@ -29,13 +29,7 @@ const publishUntilFull = async (disk: { location: string; unmount(): Promise<voi
     await writeFile(filler, new Uint8Array((DISK_MEBIBYTES - 1) * MEBIBYTE))
     const profiles = publishing(state)
     const acknowledged: { id: string; sequence: bigint }[] = []
-    let failure: unknown
-    for (let seed = 1; seed < 100 && failure === undefined; seed++) {
-      const signer = await signerOf(seed)
-      for (let version = 0; version < 3 && failure === undefined; version++) {
-        await profiles.publish({ name: `v${version}`, 'org.example.app/filler': 'x'.repeat(12_000) }, signer, { wait: 'local' }).then((published) => { acknowledged.push(published) }, (error: unknown) => { failure = error })
-      }
-    }
+    const failure = await publishMany(profiles, acknowledged).then(() => undefined, (error: unknown) => error)
     expect(failure).toMatchObject({ code: 'STORE_FAILED' })
     expect(acknowledged.length).toBeGreaterThan(3)
     await profiles.close()
@@ -51,5 +45,13 @@ const publishUntilFull = async (disk: { location: string; unmount(): Promise<voi
   } finally {
     await state.close()
     await disk.unmount()
+  }
+}
+
+/** More than the disk holds: the loop ends in the error that this rejects with. */
+const publishMany = async (profiles: Profiles, acknowledged: { id: string; sequence: bigint }[]): Promise<void> => {
+  for (let seed = 1; seed < 100; seed++) {
+    const signer = await signerOf(seed)
+    for (let version = 0; version < 3; version++) acknowledged.push(await profiles.publish({ name: `v${version}`, 'org.example.app/filler': 'x'.repeat(12_000) }, signer, { wait: 'local' }))
   }
 }

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { IPNS_RECORD_TYPE, createDelegatedRouter } from '../../src/adapters/delegated.ts'
+import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
+import { IPNS_RECORD_TYPE } from '../../src/naming/name-router.ts'
 import { testNameRouter } from '../../src/testing/index.ts'
 
 testNameRouter('a delegated router', {
