@@ -82,6 +82,12 @@ const isPlain = (value: object): boolean => {
 
 const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** Short ASCII keys that were read before; documents have the same few dozen. */
+const knownKeys: string[] = new Array<string>(256).fill('')
+const KEY_SLOT_MASK = 0xff
+/** Other text has fewer UTF-16 units than bytes. */
+const isAscii = (text: string, utf8Bytes: number): boolean => text.length === utf8Bytes
+
 class Reader {
   /** Where the entry `soughtKey` of the outermost map stands, in bytes, and how many entries that map has. */
   sought?: { readonly entries: number; readonly firstEntry: number; readonly start: number; readonly end: number }
@@ -143,7 +149,7 @@ class Reader {
       if (first >> 5 !== TEXT) this.fail('a map key is not text')
       const keyLength = this.length(first)
       const start = this.at
-      const key = this.text(keyLength)
+      const key = this.key(keyLength)
       if (!this.ascends(previousStart, previousLength, start, keyLength)) this.fail('map keys are unsorted or repeated')
       if (FORBIDDEN_KEYS.has(key)) this.fail(`the key ${key} is not allowed`)
       previousStart = start
@@ -209,6 +215,31 @@ class Reader {
   private byteString (first: number): Uint8Array {
     const start = this.skip(this.length(first))
     return this.bytes.slice(start, this.at)
+  }
+
+  /** As {@link text}, but a key that was read before is the same string again, which the engine finds a property by without hashing it anew. */
+  private key (length: number): string {
+    if (length > SHORT_TEXT_BYTES || this.at + length > this.bytes.byteLength) return this.text(length)
+    const slot = this.keySlot(length)
+    const known = knownKeys[slot]!
+    if (known.length === length && this.spells(known)) {
+      this.at += length
+      return known
+    }
+    const key = this.text(length)
+    if (isAscii(key, length)) knownKeys[slot] = key
+    return key
+  }
+
+  private keySlot (length: number): number {
+    let hash = length
+    for (let i = this.at; i < this.at + length; i++) hash = (hash * 31 + this.bytes[i]!) & KEY_SLOT_MASK
+    return hash
+  }
+
+  private spells (ascii: string): boolean {
+    for (let i = 0; i < ascii.length; i++) if (ascii.charCodeAt(i) !== this.bytes[this.at + i]) return false
+    return true
   }
 
   private text (length: number): string {
