@@ -15,6 +15,7 @@ export interface KeptAlive {
   id: ProfileId
   /** Routers that took the record again. */
   relayed: readonly string[]
+  /** Routers that did not, and `state` where what is kept here cannot be read. */
   failed: readonly { router: string; reason: string }[]
   /** The owner's key was here and the record got a new validity. */
   refreshed: boolean
@@ -47,7 +48,7 @@ export const keepAlive = async ({ concurrency = 4, signers = [], all = false, si
     for (let next = await names.next(); !next.done; next = await names.next()) {
       until.throwIfAborted()
       if (!parts.carries(next.value)) continue
-      const kept = await keepOneAlive(next.value, signerById.get(next.value), until, parts)
+      const kept = await keepOneAlive(next.value, signerById.get(next.value), until, parts).catch(damaged(next.value, until))
       onProgress?.(kept)
     }
   }
@@ -62,7 +63,7 @@ export const flushOutbox = async ({ concurrency, signal }: { concurrency: number
     for (let next = await entries.next(); !next.done; next = await entries.next()) {
       const { id, targets } = next.value
       if (!parts.carries(id)) continue
-      const head = await parts.state.head(id, { now: parts.clock(), signal })
+      const head = await parts.state.head(id, { now: parts.clock(), signal }).catch(passOverMercuryErrors)
       if (head) await parts.outbox.deliver(head, targets, { signal })
     }
   }
@@ -106,7 +107,14 @@ const refresh = async (id: ProfileId, signer: Signer, signal: AbortSignal, parts
   return true
 }
 
-/** What a look-up says of a name that is kept for somebody else is that name's affair; the record that is here is passed on all the same. */
-const passOverMercuryErrors = (error: unknown): void => {
+/** Of one profile among many: what is wrong with it is told to who resolves it, and holds up no other. */
+const passOverMercuryErrors = (error: unknown): undefined => {
   if (!(error instanceof MercuryError)) throw error
+}
+
+/** What is kept of one name cannot be read; the others go on. */
+const damaged = (id: ProfileId, signal: AbortSignal) => (error: unknown): KeptAlive => {
+  signal.throwIfAborted()
+  if (!(error instanceof MercuryError)) throw error
+  return { id, relayed: [], failed: [{ router: 'state', reason: error.message }], refreshed: false }
 }

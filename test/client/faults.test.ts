@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { encodeCbor } from '../../src/cbor.ts'
 import { createHashStore, createMemoryStore, createLocalRouter, createProfiles, type KeyValueStore, type Profiles } from '../../src/index.ts'
 import { NOON, signerOf } from './world.ts'
 
@@ -67,4 +68,21 @@ describe.each(Object.entries(journeys))('%s over a store that fails at its n-th 
     }
     if (failing === 'state') expect(reached).toBeGreaterThan(2)
   })
+})
+
+it('one profile that is damaged in the store holds up no other, and is found damaged when it is asked for', async () => {
+  const bob = await signerOf(2)
+  const stores = { state: createMemoryStore(), blocks: createMemoryStore(), names: createMemoryStore() }
+  const before = open(stores.state, stores.blocks, stores.names)
+  for (const signer of [alice, bob]) await before.publish({ name: 'one' }, signer, { wait: 'all' })
+  await before.close()
+  await stores.state.put(`record/${alice.id}`, new Uint8Array([1, 2, 3]))
+  await stores.state.put(`outbox/${alice.id}`, (await stores.state.get(`outbox/${bob.id}`)) ?? encodeCbor({ record: new Uint8Array(32), targets: ['local'] }))
+
+  const after = open(stores.state, stores.blocks, createMemoryStore())
+  const kept: [string, readonly string[], number][] = []
+  await after.keepAlive({ all: true, onProgress: ({ id, relayed, failed }) => kept.push([id, relayed, failed.length]) })
+  expect(new Map(kept.map(([id, ...rest]) => [id, rest]))).toEqual(new Map([[alice.id, [[], 1]], [bob.id, [['local'], 0]]] as [string, unknown[]][]))
+  await expect(after.resolve(alice.id, { policy: 'offline' })).rejects.toMatchObject({ code: 'INVALID_RECORD' })
+  await after.close()
 })
