@@ -60,8 +60,8 @@ const openssl = (): number => {
 
 /** Pinned to a core where the system can; elsewhere CPU time makes up for it. */
 const onOneCore = (command: string, args: readonly string[]): string => {
-  const [program, ...rest] = hasTaskset() ? ['taskset', '-c', '0', command, ...args] : [command, ...args]
-  return execFileSync(program!, rest, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 2 ** 24 })
+  const [program, words] = hasTaskset() ? ['taskset', ['-c', '0', command, ...args]] as const : [command, args] as const
+  return execFileSync(program, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 2 ** 24 })
 }
 
 const hasTaskset = (): boolean => {
