@@ -83,7 +83,7 @@ const isPlain = (value: object): boolean => {
 const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Short ASCII keys that were read before; documents have the same few dozen. */
-const knownKeys: string[] = new Array<string>(256).fill('')
+const knownKeys: string[] = Array.from({ length: 256 }, () => '')
 const KEY_SLOT_MASK = 0xff
 /** Other text has fewer UTF-16 units than bytes. */
 const isAscii = (text: string, utf8Bytes: number): boolean => text.length === utf8Bytes
