@@ -5,7 +5,7 @@ import { cpus, release } from 'node:os'
 export interface Figure {
   readonly what: string
   readonly value: number
-  /** `x` is a ratio. */
+  /** `x` is a ratio; a count of work has none. */
   readonly unit: string
   /** What it should reach, for people: `>= 0.8`. */
   readonly goal?: string

@@ -1,25 +1,34 @@
-import { writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { format, machine, type Report } from './report.ts'
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<{ run(): Promise<Report> }>>> = {
-  size: () => import('./size/size.ts'),
-  verify: () => import('./verify/verify.ts'),
-  publish: () => import('./publish/publish.ts'),
-  resolve: () => import('./resolve/resolve.ts')
-}
+/** In the order of the journeys; each is a folder here, with a README that states its question. */
+const BENCHMARKS = ['verify', 'size', 'publish', 'resolve'] as const
 
-/** Runs the benchmarks that are named, or all of them, one after the other, and prints what each found. */
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
-const unknown = positionals.find((name) => !Object.hasOwn(BENCHMARKS, name))
-if (unknown !== undefined) {
-  console.error(`there is no benchmark ${unknown}; there are ${Object.keys(BENCHMARKS).join(', ')}`)
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' }, check: { type: 'boolean', default: false } } })
+const unknown = positionals.filter((name) => !BENCHMARKS.some((known) => known === name))
+if (unknown.length > 0) {
+  console.error(`no benchmark is called ${unknown.join(', ')}; there are ${BENCHMARKS.join(', ')}`)
   process.exit(2)
 }
+const where = machine()
+console.log(Object.entries(where).map(([name, value]) => `${name} ${value}`).join(', '))
 const reports: Record<string, Report> = {}
-for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
-  const { run } = await BENCHMARKS[name]!()
+for (const name of BENCHMARKS.filter((known) => positionals.length === 0 || positionals.includes(known))) {
+  const { run } = (await import(`./${name}/${name}.ts`)) as { run(): Promise<Report> }
   reports[name] = await run()
   console.log(format(reports[name]))
 }
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ machine: machine(), reports }, null, 2)}\n`)
+console.log(format({
+  question: 'What has a goal, of all of them',
+  figures: Object.entries(reports).flatMap(([name, { figures }]) => figures.filter(({ goal }) => goal !== undefined).map((figure) => ({ ...figure, what: `${name}: ${figure.what}` }))),
+  notes: []
+}))
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine: where, reports }, undefined, 2)}\n`)
+
+// Work is the same on every machine; times and their ratios are not.
+const missed = Object.values(reports).flatMap(({ figures }) => figures).filter(({ unit, goal, value }) => unit === '' && goal !== undefined && value !== Number(goal))
+if (values.check && missed.length > 0) {
+  console.error(`over what was promised: ${missed.map(({ what, value, goal }) => `${what}: ${value}, not ${goal}`).join('; ')}`)
+  process.exitCode = 1
+}
