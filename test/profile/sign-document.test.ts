@@ -1,9 +1,10 @@
 import * as fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { utf8Length } from '../../src/bytes.ts'
 import type { CborMap } from '../../src/cbor.ts'
 import { LimitError } from '../../src/errors.ts'
-import { MAX_DOCUMENT_BYTES } from '../../src/limits.ts'
+import { MAX_DOCUMENT_BYTES, MAX_TAG_BYTES } from '../../src/limits.ts'
 import { acceptHosting } from '../../src/profile/acceptance.ts'
 import { signDocument, verifyDocument, type ProfileDocument, type SignDocumentOptions } from '../../src/profile/document.ts'
 import { draftOf, type ProfileDraft } from '../../src/profile/draft.ts'
@@ -206,7 +207,7 @@ describe('a tombstone', () => {
 })
 
 describe('any draft', () => {
-  const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).map((text) => text.normalize('NFC'))
+  const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).map((text) => text.normalize('NFC')).filter((text) => utf8Length(text) <= MAX_TAG_BYTES)
   const shown = word.filter((text) => !/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(text))
   const value = fc.letrec((tie) => ({
     value: fc.oneof({ depthSize: 'small' }, fc.boolean(), fc.maxSafeInteger(), word, fc.uint8Array({ maxLength: 20 }), fc.constant(null), fc.constant(section), fc.array(tie('value'), { maxLength: 3 }), fc.dictionary(word.filter((key) => !['__proto__', 'constructor', 'prototype'].includes(key)), tie('value'), { maxKeys: 3 }))
