@@ -1,4 +1,5 @@
 import { toString } from 'uint8arrays'
+import { nodeCrypto, type NodeCrypto } from '../node-crypto.ts'
 import { KeyCache } from './key-cache.ts'
 
 /** One implementation of Ed25519. `verify` is only asked for admitted keys and 64-byte signatures with S < L. */
@@ -53,22 +54,11 @@ export const webCryptoEd25519 = (subtle: Subtle): Ed25519 => {
   }
 }
 
-/** The parts of the platforms' APIs that are used, named here because core is compiled without the types of any runtime. */
-export interface NodeCrypto {
-  createPublicKey(key: object): unknown
-  createPrivateKey(key: object): unknown
-  verify(algorithm: null, data: Uint8Array, key: unknown, signature: Uint8Array): boolean
-  sign(algorithm: null, data: Uint8Array, key: unknown): Uint8Array
-}
+/** The part of WebCrypto that is used, named here because core is compiled without the types of any runtime. */
 export interface Subtle {
   importKey(format: string, key: Uint8Array, algorithm: string, extractable: boolean, usages: string[]): Promise<unknown>
   verify(algorithm: string, key: unknown, signature: Uint8Array, message: Uint8Array): Promise<boolean>
   sign(algorithm: string, key: unknown, message: Uint8Array): Promise<ArrayBuffer>
-}
-
-const nodeCrypto = (): NodeCrypto | undefined => {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }
-  return process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined
 }
 
 /** RFC 8410: the fixed DER frame around a 32-byte Ed25519 seed. */

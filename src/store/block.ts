@@ -1,9 +1,10 @@
 import { CID } from 'multiformats/cid'
-import { sha256 } from 'multiformats/hashes/sha2'
+import { create as createDigest } from 'multiformats/hashes/digest'
 import { equals } from 'uint8arrays'
 import { MercuryError, checkLimit } from '../errors.ts'
 import { MAX_BLOCK_BYTES } from '../limits.ts'
 import { sha256DigestOf, type HashStore, type HashStoreOptions } from './hash-store.ts'
+import { SHA2_256, sha256 } from './sha256.ts'
 
 /** The codes of what a block holds. */
 export const RAW = 0x55
@@ -26,10 +27,10 @@ export class BlockMismatchError extends MercuryError {
 }
 
 /** The CIDv1 of `bytes`, hashed by sha2-256. */
-export const cidOf = async (bytes: Uint8Array, codec: number): Promise<CID> => CID.createV1(codec, await sha256.digest(bytes))
+export const cidOf = async (bytes: Uint8Array, codec: number): Promise<CID> => CID.createV1(codec, createDigest(SHA2_256, await sha256(bytes)))
 
 /** Whether `cid` is a CIDv1 of `codec` under sha2-256, as {@link cidOf} makes them. */
-export const isBlockCid = ({ version, code, multihash }: CID, codec: number): boolean => version === 1 && code === codec && multihash.code === sha256.code && multihash.digest.byteLength === 32
+export const isBlockCid = ({ version, code, multihash }: CID, codec: number): boolean => version === 1 && code === codec && multihash.code === SHA2_256 && multihash.digest.byteLength === 32
 
 /**
  * Hashes `bytes` and puts them into `store`.
@@ -78,7 +79,7 @@ export interface GetBlockOptions extends HashStoreOptions {
 export const verifyBlock = async (cid: CID, bytes: Uint8Array, { maxBytes = MAX_BLOCK_BYTES }: { maxBytes?: number } = {}): Promise<void> => {
   checkLimit('block bytes', maxBytes, bytes.byteLength)
   const expected = isIdentity(cid) ? inlineBlock(cid) : sha256DigestOf(cid)
-  const actual = isIdentity(cid) ? bytes : (await sha256.digest(bytes)).digest
+  const actual = isIdentity(cid) ? bytes : await sha256(bytes)
   if (!equals(expected, actual)) throw new BlockMismatchError(cid)
 }
 
