@@ -35,7 +35,9 @@ it.each([
   ['src/index.ts', "export { createHelia } from 'helia'"],
   ['src/store/x.ts', "export { it } from 'vitest'"],
   ['src/client/x.ts', "export { a } from '../index.ts'"],
-  ['src/cbor.ts', "export { a } from './store/a.ts'"]
+  ['src/cbor.ts', "export { a } from './store/a.ts'"],
+  ['src/node-crypto.ts', "export { a } from './store/a.ts'"],
+  ['src/node-crypto.ts', "export { hash } from 'node:crypto'"]
 ])('%s must not: %s', async (path, statement) => {
   expect(await lint(path, statement)).toContain('no-restricted-imports')
 })
