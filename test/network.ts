@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SingleKadDHT } from '@libp2p/kad-dht'
 import { openHeliaNode, type HeliaNode, type HeliaNodeOptions } from '../src/adapters/helia/node.ts'
-import { openDelayingRelay, type DelayingRelay } from './delaying-relay.ts'
+import { openRelay, type Relay } from './relay.ts'
 
 export interface NetworkOptions {
   /** For every node; a private DHT protocol and `dht: 'server'` are set already. */
@@ -29,13 +29,13 @@ let networks = 0
 /** Starts `count` nodes on loopback, all of one DHT of their own, each connected to every other one before it. */
 export const openNetwork = async (count: number, { node: shared = {}, delayMs = 0, dhtProtocol = `/mercury-test/${process.pid}-${networks++}/kad/1.0.0` }: NetworkOptions = {}): Promise<Network> => {
   const nodes: HeliaNode[] = []
-  const relays: DelayingRelay[] = []
+  const relays: Relay[] = []
   const addresses: string[] = []
   const closed = new Set<number>()
 
   const join = async (options: HeliaNodeOptions = {}): Promise<HeliaNode> => {
     const port = delayMs > 0 ? await freePort() : 0
-    const relay = delayMs > 0 ? await openDelayingRelay({ port }, delayMs) : undefined
+    const relay = delayMs > 0 ? await openRelay({ port }, { delayMs }) : undefined
     if (relay) relays.push(relay)
     const node = await openHeliaNode({
       allowPrivate: true,

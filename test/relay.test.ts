@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { openDelayingRelay, type DelayingRelay } from './delaying-relay.ts'
+import { openRelay, type Relay } from './relay.ts'
 
 let server: Server
-let relay: DelayingRelay
+let relay: Relay
 
 afterEach(async () => {
   await relay.close()
@@ -15,7 +15,7 @@ const openEcho = async (delayMs: number): Promise<void> => {
   server = createServer((socket) => socket.pipe(socket))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  relay = await openDelayingRelay({ port: (server.address() as AddressInfo).port }, delayMs)
+  relay = await openRelay({ port: (server.address() as AddressInfo).port }, { delayMs })
 }
 
 test('delays each direction, keeps the order, passes the end on', async () => {
@@ -51,4 +51,37 @@ test('a connection that the target refuses is closed', async () => {
   const socket = connect(relay.port, '127.0.0.1')
   socket.resume()
   await once(socket, 'close')
+})
+
+const answerTo = async (question: string): Promise<string> => {
+  const socket = connect(relay.port, '127.0.0.1')
+  socket.end(question)
+  try {
+    return Buffer.concat(await socket.toArray() as Buffer[]).toString()
+  } finally {
+    socket.destroy()
+  }
+}
+
+test('cuts answers short, changes one byte of them, and heals', async () => {
+  await openEcho(0)
+  relay.cutAfter(3)
+  expect(await answerTo('abcdef').catch(() => 'abc')).toBe('abc')
+  relay.corrupt(Buffer.from('cd'))
+  expect(await answerTo('abcdef')).toBe('abbdef')
+  relay.heal()
+  expect(await answerTo('abcdef')).toBe('abcdef')
+})
+
+test('stalls: the connection stays open and says nothing', async () => {
+  await openEcho(0)
+  relay.stall()
+  const socket = connect(relay.port, '127.0.0.1')
+  socket.on('data', () => { throw new Error('it answered') })
+  socket.write('abc')
+  while (relay.open === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(relay.open).toBe(1)
+  socket.destroy()
+  while (relay.open > 0) await new Promise((resolve) => setTimeout(resolve, 1))
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openDelayingRelay } from '../../test/delaying-relay.ts'
+import { openRelay } from '../../test/relay.ts'
 
 const IPNS_RECORD_TYPE = 'application/vnd.ipfs.ipns-record'
 
@@ -32,7 +32,7 @@ export const openRoutingServer = async (records: ReadonlyMap<string, Uint8Array>
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const relay = delayMs > 0 ? await openDelayingRelay({ port }, delayMs) : undefined
+  const relay = delayMs > 0 ? await openRelay({ port }, { delayMs }) : undefined
   return {
     url: `http://127.0.0.1:${relay?.port ?? port}`,
     get requests () {

@@ -7,7 +7,7 @@ import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
 import { IPNS_RECORD_TYPE } from '../../src/naming/name-router.ts'
 import { createSigner } from '../../src/identity/signer.ts'
 import { MAX_RECORD_BYTES } from '../../src/limits.ts'
-import { openDelayingRelay } from '../delaying-relay.ts'
+import { openRelay } from '../relay.ts'
 
 const { id } = await createSigner(new Uint8Array(32).fill(7))
 const record = Uint8Array.from({ length: 900 }, (_, i) => i % 251)
@@ -213,7 +213,7 @@ describe('createDelegatedRouter', () => {
       requests++
       answer(response, 200, record)
     })
-    const relay = await openDelayingRelay({ port: Number(new URL(url).port) }, 25)
+    const relay = await openRelay({ port: Number(new URL(url).port) }, { delayMs: 25 })
     const router = createDelegatedRouter({ url: `http://127.0.0.1:${relay.port}`, allowPrivate: true })
     for (const expected of [1, 2]) {
       const start = performance.now()
