@@ -12,16 +12,19 @@ export interface Relay {
   slow(delayMs: number): void
   /** Takes requests and never answers. */
   stall(): void
-  /** Breaks a connection when it has carried `bytes` of answers. */
-  cutAfter(bytes: number): void
-  /** Changes one byte wherever an answer holds `found`. */
-  corrupt(found: Uint8Array): void
+  /** Breaks a connection in the middle of an answer that carries `content`. */
+  cut(content: Uint8Array): void
+  /** Changes one byte wherever an answer carries `content`. */
+  corrupt(content: Uint8Array): void
   /** As it was opened; connections that were broken stay so. */
   heal(): void
   close(): Promise<void>
 }
 
-type Fault = { type: 'none' } | { type: 'stall' } | { type: 'cut'; bytes: number } | { type: 'corrupt'; found: Uint8Array }
+type Fault = { type: 'none' | 'stall' } | { type: 'cut' | 'corrupt'; content: Uint8Array }
+
+/** So much of the content is looked for: the rest may come in later parts. */
+const HEAD_BYTES = 16
 
 /**
  * A plain TCP relay to `target` that hands every byte on `delayMs` after it came, each direction for itself, in order.
@@ -50,14 +53,23 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
 
   /** What becomes of the bytes of one connection's answers. */
   const createAnswerFilter = (near: Socket) => {
-    let carried = 0
+    /** The end of what has been passed on: a head may begin there. */
+    let tail = Buffer.alloc(0)
+    let left = Infinity
     return (bytes: Buffer): Buffer | undefined => {
-      if (fault.type === 'stall') return undefined
-      if (fault.type === 'corrupt') return corrupted(bytes, fault.found)
       if (fault.type === 'none') return bytes
-      const left = Math.max(fault.bytes - carried, 0)
-      carried += bytes.byteLength
-      if (carried < fault.bytes) return bytes
+      if (fault.type === 'stall') return undefined
+      const head = fault.content.subarray(0, HEAD_BYTES)
+      const seen = Buffer.concat([tail, bytes])
+      const at = seen.indexOf(head)
+      const before = tail.byteLength
+      tail = seen.subarray(-(head.byteLength - 1))
+      if (fault.type === 'corrupt') return at < 0 ? bytes : changedAt(bytes, at + head.byteLength - 1 - before)
+      if (at >= 0) left = Math.max(0, at - before + Math.floor(fault.content.byteLength / 2))
+      if (bytes.byteLength < left) {
+        left -= bytes.byteLength
+        return bytes
+      }
       near.end(bytes.subarray(0, left), () => near.destroy())
       return undefined
     }
@@ -96,11 +108,11 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
     stall () {
       fault = { type: 'stall' }
     },
-    cutAfter (bytes) {
-      fault = { type: 'cut', bytes }
+    cut (content) {
+      fault = { type: 'cut', content }
     },
-    corrupt (found) {
-      fault = { type: 'corrupt', found }
+    corrupt (content) {
+      fault = { type: 'corrupt', content }
     },
     heal () {
       fault = { type: 'none' }
@@ -113,9 +125,7 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
   }
 }
 
-const corrupted = (bytes: Buffer, found: Uint8Array): Buffer => {
-  const at = bytes.indexOf(found)
-  if (at < 0) return bytes
+const changedAt = (bytes: Buffer, at: number): Buffer => {
   const changed = Buffer.from(bytes)
   changed[at]! ^= 1
   return changed

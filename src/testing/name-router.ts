@@ -1,7 +1,7 @@
 import type { ProfileId } from '../identity/profile-id.ts'
 import { createSigner, type Signer } from '../identity/signer.ts'
 import { MAX_CANDIDATES, SECOND_MS } from '../limits.ts'
-import type { NameRouter } from '../naming/name-router.ts'
+import type { NameRouter, RouterOptions } from '../naming/name-router.ts'
 import { createRecord } from '../naming/record.ts'
 import { signDocument } from '../profile/document.ts'
 import { assert, assertBytes, assertCode, assertReason } from './assert.ts'
@@ -209,14 +209,14 @@ export const nameRouterClauses: readonly Clause<NameRouter, NameRouterSetup>[] =
   }
 ]
 
-interface Publisher {
+export interface Publisher {
   readonly id: ProfileId
   /** The same bytes each time. */
   recordOf(seq: number): Promise<Uint8Array>
 }
 
 /** Profiles that exist in contract suites alone. */
-const createPublisher = async (number: number): Promise<Publisher> => {
+export const createPublisher = async (number: number): Promise<Publisher> => {
   const signer: Signer = await createSigner(new Uint8Array(32).fill(number))
   const now = Date.now()
   return {
@@ -234,9 +234,9 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   return collected
 }
 
-const candidates = (router: NameRouter, id: ProfileId): Promise<Uint8Array[]> => collect(router.get(id))
+export const candidates = (router: NameRouter, id: ProfileId, options?: RouterOptions): Promise<Uint8Array[]> => collect(router.get(id, options))
 
-const assertCandidate = async (router: NameRouter, id: ProfileId, record: Uint8Array, what: string): Promise<void> => {
+export const assertCandidate = async (router: NameRouter, id: ProfileId, record: Uint8Array, what: string): Promise<void> => {
   const found = await candidates(router, id)
   assert(found.some((candidate) => candidate.byteLength === record.byteLength && candidate.every((byte, i) => byte === record[i])), `${what} is not among the ${found.length} candidates`)
 }

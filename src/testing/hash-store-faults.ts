@@ -1,0 +1,166 @@
+import type { CID } from 'multiformats/cid'
+import { utf8 } from '../bytes.ts'
+import { RAW, cidOf, getBlock } from '../store/block.ts'
+import type { HashStore } from '../store/hash-store.ts'
+import { assert, assertBytes } from './assert.ts'
+import type { Clause } from './clause.ts'
+import { abortsAtOnce, connectionsFallTo, settlesWell, type FaultySetup } from './faults.ts'
+import type { HashStoreSetup } from './hash-store.ts'
+
+export interface FaultyHashStoreSetup extends HashStoreSetup, FaultySetup<HashStore> {}
+
+type FaultClause = Clause<HashStore, FaultyHashStoreSetup>
+
+/** What a hash store over a server owes its callers while that server fails. */
+export const hashStoreFaultClauses: readonly FaultClause[] = [
+  {
+    name: 'while the server is down every call rejects with a typed error, and all is as it was when it is back',
+    async run (setup) {
+      const store = await setup.open()
+      const [kept, other] = await Promise.all([blockOf('kept'), blockOf('other')])
+      await lay(setup, store, kept)
+      await setup.faults.stop()
+      await settlesWell(store.get(kept.cid), 'get', setup)
+      for (const [what, call] of writes(store, other)) await settlesWell(call(), what, setup)
+      await setup.faults.start()
+      assertBytes(await store.get(kept.cid), kept.bytes, 'the block from before')
+      await lay(setup, store, other)
+      assertBytes(await store.get(other.cid), other.bytes, 'the block from after')
+    }
+  },
+  {
+    name: 'a put that was acknowledged before the server was killed is there afterwards',
+    async run ({ open, faults, secrets }) {
+      const store = await open()
+      if (!store.supports.put) return
+      const blocks = await Promise.all(Array.from({ length: 40 }, (_, i) => blockOf(`block ${i} ${'x'.repeat(i * 100)}`)))
+      const acknowledged: Block[] = []
+      const first = Promise.withResolvers<void>()
+      const puts = blocks.map(async (block) => {
+        const done = await settlesWell(store.put(block.cid, block.bytes, { pin: store.supports.pin }), 'put', { secrets, mayResolve: true })
+        if (done) acknowledged.push(block)
+        first.resolve()
+      })
+      await first.promise
+      const before = [...acknowledged]
+      await faults.stop()
+      await Promise.all(puts)
+      await faults.start()
+      if (!store.supports.persistence) return
+      const again = await open()
+      for (const { cid, bytes } of new Set([...before, ...acknowledged])) assertBytes(await again.get(cid), bytes, `the acknowledged block ${cid.toString()}`)
+    }
+  },
+  {
+    name: 'a slow server changes nothing',
+    async run (setup) {
+      const store = await setup.open()
+      setup.faults.slow(20)
+      const blocks = await Promise.all(Array.from({ length: 10 }, (_, i) => blockOf(`slow ${i}`)))
+      await Promise.all(blocks.map((block) => lay(setup, store, block)))
+      const read = await Promise.all(blocks.map(({ cid }) => store.get(cid)))
+      for (const [i, { bytes }] of blocks.entries()) assertBytes(read[i], bytes, `block ${i}`)
+    }
+  },
+  {
+    name: 'a call to a server that never answers ends when its signal says so, and leaves no connection behind',
+    async run (setup) {
+      const store = await setup.open()
+      const block = await blockOf('stalled')
+      await lay(setup, store, block)
+      const idle = setup.faults.connections()
+      setup.faults.stall()
+      await abortsAtOnce((signal) => store.get(block.cid, { signal }), 'get')
+      for (const [what, call] of writes(store, block)) await abortsAtOnce((signal) => call({ signal }), what)
+      await connectionsFallTo(idle, setup.faults)
+      setup.faults.heal()
+      assertBytes(await store.get(block.cid), block.bytes, 'the block after the server answers again')
+    }
+  },
+  {
+    name: 'an answer that breaks off in its middle is a typed error or asked for again, never a part of a block',
+    async run (setup) {
+      const store = await setup.open()
+      const block = await blockOf(`cut ${'0123456789'.repeat(5_000)}`)
+      await lay(setup, store, block)
+      setup.faults.cut(block.bytes)
+      const outcome = await store.get(block.cid).then((bytes) => ({ bytes }), (error: unknown) => ({ error }))
+      if ('error' in outcome) await settlesWell(Promise.reject(outcome.error as Error), 'get', setup)
+      else assertBytes(outcome.bytes, block.bytes, 'the block')
+      setup.faults.heal()
+      assertBytes(await store.get(block.cid), block.bytes, 'the block after all is well')
+    }
+  },
+  {
+    name: 'a wrong byte in an answer is found',
+    async run (setup) {
+      const store = await setup.open()
+      const block = await blockOf(`corrupt ${'abcdefghij'.repeat(30)}`)
+      await lay(setup, store, block)
+      setup.faults.corrupt(block.bytes)
+      assert(!(await settlesWell(getBlock(store, block.cid), 'get', { ...setup, mayResolve: false })), 'a wrong block was believed')
+      setup.faults.heal()
+      assertBytes(await getBlock(store, block.cid), block.bytes, 'the block after all is well')
+    }
+  },
+  {
+    name: 'wrong credentials are told in a typed error, without what is secret',
+    async run (setup) {
+      if (!setup.openRefused) return
+      const block = await blockOf('refused')
+      const store = await openOrRefuse(setup)
+      if (!store) return
+      try {
+        await settlesWell(store.get(block.cid), 'get', setup)
+        for (const [what, call] of writes(store, block)) await settlesWell(call(), what, setup)
+      } finally {
+        await store.close()
+      }
+    }
+  },
+  {
+    name: 'a full server is told, loses nothing, and takes blocks again when there is room',
+    async run (setup) {
+      if (!setup.fill) return
+      const store = await setup.open()
+      const [kept, refused] = await Promise.all([blockOf('kept'), blockOf(`refused ${'x'.repeat(1_000_000)}`)])
+      await lay(setup, store, kept)
+      await setup.fill()
+      await settlesWell(store.put(refused.cid, refused.bytes), 'put', setup)
+      await setup.makeRoom?.()
+      assertBytes(await store.get(kept.cid), kept.bytes, 'the block from before')
+      await store.put(refused.cid, refused.bytes)
+      assertBytes(await store.get(refused.cid), refused.bytes, 'the block that was refused before')
+    }
+  }
+]
+
+interface Block {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+}
+
+const blockOf = async (text: string): Promise<Block> => {
+  const bytes = utf8(text)
+  return { cid: await cidOf(bytes, RAW), bytes }
+}
+
+const lay = async ({ give }: HashStoreSetup, store: HashStore, { cid, bytes }: Block): Promise<void> => {
+  await (store.supports.put ? store.put(cid, bytes, { pin: store.supports.pin }) : give!(cid, bytes))
+}
+
+/** The calls that change something, as far as the store has them. */
+const writes = (store: HashStore, { cid, bytes }: Block): [what: string, call: (options?: { signal?: AbortSignal }) => Promise<void>][] => [
+  ...(store.supports.put ? [['put', (options) => store.put(cid, bytes, options)] as [string, (options?: { signal?: AbortSignal }) => Promise<void>]] : []),
+  ...(store.supports.pin ? [['pin', (options) => store.pin(cid, options)], ['unpin', (options) => store.unpin(cid, options)]] as [string, (options?: { signal?: AbortSignal }) => Promise<void>][] : [])
+]
+
+/** A store may refuse when it is opened already. */
+const openOrRefuse = async ({ openRefused, secrets }: FaultyHashStoreSetup): Promise<HashStore | undefined> => {
+  try {
+    return await openRefused!()
+  } catch (error) {
+    await settlesWell(Promise.reject(error as Error), 'open', { secrets })
+    return undefined
+  }
+}
