@@ -21,7 +21,7 @@ export interface Relay {
   close(): Promise<void>
 }
 
-type Fault = { type: 'none' | 'stall' } | { type: 'cut' | 'corrupt'; content: Uint8Array }
+type Fault = { type: 'none' } | { type: 'stall' } | { type: 'cut' | 'corrupt'; content: Uint8Array }
 
 /** So much of the content is looked for: the rest may come in later parts. */
 const HEAD_BYTES = 16
