@@ -63,5 +63,5 @@ export interface Subtle {
 
 /** RFC 8410: the fixed DER frame around a 32-byte Ed25519 seed. */
 const PKCS8_PREFIX = Uint8Array.from([0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20])
-/** Not by `concat`, whose memory on Node is a pool that everything small shares. */
-const pkcs8 = (privateKey: Uint8Array): Uint8Array => Uint8Array.of(...PKCS8_PREFIX, ...privateKey)
+/** The DER of a 32-byte seed. Not by `concat`, whose memory on Node is a pool that everything small shares. */
+export const pkcs8 = (privateKey: Uint8Array): Uint8Array => Uint8Array.of(...PKCS8_PREFIX, ...privateKey)
