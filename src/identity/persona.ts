@@ -1,7 +1,8 @@
-import { InvalidSignatureError } from '../errors.ts'
+import { equals } from 'uint8arrays'
+import { InvalidSignatureError, MercuryError } from '../errors.ts'
 import { InvalidPublicKeyError, PRIVATE_KEY_BYTES } from './ed25519.ts'
 import { encryptionPrivateKey, x25519PublicKey } from './encryption-key.ts'
-import { verifyPledge, type Pledge } from './pledge.ts'
+import { isPledgedTo, pledgeTo, verifyPledge, type Pledge } from './pledge.ts'
 import { createSigner, type Signer } from './signer.ts'
 import { MAX_KEY_INDEX, checkKeyIndex } from './slip10.ts'
 
@@ -55,6 +56,23 @@ export const createPersona = async (leaves: LeafKeys, pledge: Pledge, { index, g
   const persona = { ...signer, pledge, index, generation, encryptionPublicKey: x25519PublicKey(encryptionPrivateKey(kept.encryption)) }
   return Object.defineProperty(persona, 'leaves', { get: () => copyOf(kept), enumerable: false }) as Persona
 }
+
+/**
+ * The persona that signs with a key from elsewhere in the place of `slot`. All other keys are the slot's, and so is the next generation that it is
+ * pledged to: the words that made the slot do not bring this key back, but they lead on from it.
+ *
+ * @param privateKey the 32-byte Ed25519 seed
+ * @throws InvalidPublicKeyError when it has another length, MercuryError `KEY_IN_USE` when the slot has it for something else
+ */
+export const adoptKey = async (privateKey: Uint8Array, slot: Persona): Promise<Persona> => {
+  const signer = await createSigner(privateKey)
+  if (holdsKey(slot, privateKey, signer.publicKey)) throw new MercuryError('KEY_IN_USE', 'the key has a place among the keys of this persona already; a profile needs a key of its own')
+  return createPersona({ ...slot.leaves, identity: privateKey }, await pledgeTo(slot.pledge.next, signer), slot)
+}
+
+/** Whether the key is one of those of `persona`, whatever its role, or the next one that it is pledged to. */
+export const holdsKey = ({ leaves, pledge }: Persona, privateKey: Uint8Array, publicKey: Uint8Array): boolean =>
+  LEAF_ROLES.some((role) => equals(leaves[role], privateKey)) || isPledgedTo(pledge, publicKey)
 
 /** @throws InvalidKeyIndexError */
 export const checkPosition = ({ index, generation }: PersonaPosition): void => {

@@ -1,4 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
+import { equals } from 'uint8arrays'
 import { admitPublicKey } from './ed25519.ts'
 import { encodeProfileId, type ProfileId } from './profile-id.ts'
 import { signMap, verifyMap, type MessageSigner } from './signed-map.ts'
@@ -24,9 +25,14 @@ const DIGEST_BYTES = 32
  */
 export const createPledge = async (signer: MessageSigner, nextPublicKey: Uint8Array): Promise<Pledge> => {
   admitPublicKey(nextPublicKey)
-  const next = sha256(nextPublicKey)
-  return { next, sig: await signMap(PLEDGE_CONTEXT, pledgeBody(signer.id, next), signer) }
+  return pledgeTo(sha256(nextPublicKey), signer)
 }
+
+/** Commits `signer` to the key that another pledge names by its digest `next`, where the key itself is not here. */
+export const pledgeTo = async (next: Uint8Array, signer: MessageSigner): Promise<Pledge> => ({ next, sig: await signMap(PLEDGE_CONTEXT, pledgeBody(signer.id, next), signer) })
+
+/** Whether `pledge` is to `publicKey`, whoever made it. */
+export const isPledgedTo = ({ next }: Pledge, publicKey: Uint8Array): boolean => equals(next, sha256(publicKey))
 
 /** Whether `pledge` was made by `id`. */
 export const verifyPledge = async (id: ProfileId, pledge: Pledge): Promise<boolean> =>

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { publicKeyOfPrivate, verifySignature } from '../../src/identity/ed25519.ts'
-import { LEAF_ROLES, MAX_GENERATION, createPersona, type LeafKeys } from '../../src/identity/persona.ts'
+import { LEAF_ROLES, MAX_GENERATION, adoptKey, createPersona, type LeafKeys } from '../../src/identity/persona.ts'
 import { createPledge, verifyPledge } from '../../src/identity/pledge.ts'
 import { encodeProfileId } from '../../src/identity/profile-id.ts'
 import { signMap, signedBytes, verifyMap } from '../../src/identity/signed-map.ts'
+import { openSeed } from '../../src/identity/seed.ts'
 import { createSigner } from '../../src/identity/signer.ts'
+import { openVault, sealVault } from '../../src/identity/vault.ts'
+import { createSuccession, verifySuccession } from '../../src/profile/succession.ts'
 import { encodeCbor } from '../../src/cbor.ts'
 import { utf8 } from '../../src/bytes.ts'
 import { readFrozen, unhex } from '../vectors/frozen.ts'
@@ -117,5 +120,45 @@ describe('personas', () => {
     for (const position of [{ index: 2 ** 31, generation: 0 }, { index: -1, generation: 0 }, { index: 0, generation: MAX_GENERATION + 1 }, { index: 0.5, generation: 0 }]) {
       await expect(createPersona(leaves, pledge, position)).rejects.toThrow(expect.objectContaining({ code: 'INVALID_KEY_INDEX' }))
     }
+  })
+})
+
+describe('a key from elsewhere', async () => {
+  const seed = await openSeed('legal winner thank year wave sausage worth useful legal winner thank yellow')
+  const slot = await seed.persona(3)
+  const foreign = key(77)
+  const adopted = await adoptKey(foreign, slot)
+
+  it('signs in the place of a persona, whose other keys stay', async () => {
+    const { id, publicKey } = await createSigner(foreign)
+    expect(adopted).toMatchObject({ id, publicKey, index: 3, generation: 0, encryptionPublicKey: slot.encryptionPublicKey })
+    expect(adopted.leaves).toEqual({ ...slot.leaves, identity: foreign })
+    expect(await verifySignature(publicKey, await adopted.sign(key(1)), key(1))).toBe(true)
+  })
+
+  it('is pledged, by itself, to the next generation that the words lead to', async () => {
+    expect(await verifyPledge(adopted.id, adopted.pledge)).toBe(true)
+    const next = await seed.persona(3, { generation: 1 })
+    const succession = await createSuccession({ from: adopted.id, pledge: adopted.pledge, last: null, time: 1_790_000_000 }, next)
+    expect(await verifySuccession(succession)).toMatchObject({ from: adopted.id, to: next.id })
+  })
+
+  it('is kept by a vault as any other', async () => {
+    const [, opened] = await openVault(await sealVault([slot, adopted], { unprotected: true }))
+    expect(opened).toMatchObject({ id: adopted.id, pledge: adopted.pledge, index: 3 })
+    expect(opened!.leaves).toEqual(adopted.leaves)
+  })
+
+  it('is a copy', async () => {
+    const mine = key(78)
+    const persona = await adoptKey(mine, slot)
+    mine.fill(0)
+    expect(persona.leaves.identity).toEqual(key(78))
+  })
+
+  it('is none of the keys of that persona, and not its next one', async () => {
+    const next = await seed.persona(3, { generation: 1 })
+    for (const taken of [...Object.values(slot.leaves), next.leaves.identity]) await expect(adoptKey(taken, slot)).rejects.toThrow(expect.objectContaining({ code: 'KEY_IN_USE' }))
+    await expect(adoptKey(new Uint8Array(31), slot)).rejects.toThrow(expect.objectContaining({ code: 'INVALID_PUBLIC_KEY' }))
   })
 })
