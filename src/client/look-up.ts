@@ -4,7 +4,7 @@ import { NotFoundError, UnreachableError, type RouterAnswer } from '../naming/an
 import { raiseFloor } from '../naming/floor.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import { raceRouters } from '../naming/race.ts'
-import { compareRecords, type ProfileRecord } from '../naming/record.ts'
+import { compareRecords, type IpnsRecord, type ProfileRecord } from '../naming/record.ts'
 import { Tally, type Candidate } from '../naming/tally.ts'
 import { verifyDocument } from '../profile/document.ts'
 import { getBlock } from '../store/block.ts'
@@ -21,6 +21,8 @@ export interface LookupOptions {
   hints?: readonly string[]
   /** The pledge digest that a link pins. */
   next?: Uint8Array
+  /** For the owner, who goes above whatever there is: a name that points to something else than a profile is an answer too. */
+  elsewhere?: boolean
   signal?: AbortSignal
 }
 
@@ -29,6 +31,8 @@ export interface Lookup {
   head: Head | undefined
   /** A newer authentic record is known, but its document could not be had. */
   behind: boolean
+  /** The highest authentic record, where it points to something else than a profile document; only when that was asked for. */
+  elsewhere?: IpnsRecord
   /** Of the highest authentic record that is known, its document had or not. */
   sequence: bigint | undefined
   fork: Fork | undefined
@@ -58,13 +62,15 @@ export const lookUp = async (id: ProfileId, options: LookupOptions, parts: Looku
   const [known, unread] = await Promise.all([parts.state.head(id, { now, signal }), parts.state.unread(id, { now, signal })])
   const tally = await askRouters(id, options.policy === 'offline' ? [] : parts.routers, known, options, parts, now)
   const newest = newestOf([tally.best(), known && { record: known.record }, unread && { record: unread }])
-  if (newest?.error && (!known || newest.record.sequence > known.floor.sequence)) throw newest.error
-  const { head, behind } = newest && !newest.error ? await settle(newest.record, known, options, parts) : { head: known, behind: false }
-  const answers = tally.answers(behind ? newest!.record : head?.record)
+  const elsewhere = newest?.error && (!known || newest.record.sequence > known.floor.sequence) ? newest : undefined
+  if (elsewhere && !options.elsewhere) throw elsewhere.error
+  const profile = elsewhere ? newestOf([tally.bestProfile(), unread && { record: unread }]) : newest
+  const { head, behind } = profile && !profile.error ? await settle(profile.record, known, options, parts) : { head: known, behind: false }
+  const answers = tally.answers(elsewhere || behind ? newest!.record : head?.record)
   const fork = head && (await forkOf(head, tally, options, parts, now))
   const confirmedBy = answers.find(({ outcome }) => outcome === 'found')?.router
-  if (head && confirmedBy !== undefined && !behind) await parts.state.confirm(head, { now, signal })
-  return { head, behind, sequence: newest?.record.sequence, fork, answers, confirmedBy }
+  if (head && confirmedBy !== undefined && !behind && !elsewhere) await parts.state.confirm(head, { now, signal })
+  return { head, behind, sequence: newest?.record.sequence, fork, answers, confirmedBy, ...(elsewhere ? { elsewhere: elsewhere.record } : {}) }
 }
 
 /** The error for a look-up without a head. */

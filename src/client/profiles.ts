@@ -91,6 +91,7 @@ export interface Resolved {
 export interface Profiles {
   /**
    * Signs `draft` as the next version, saves it in one synced batch, sends it to the block store and all routers, and answers as `wait` asks.
+   * A name of the signer's that points to something else than a profile becomes one; `found` says where it pointed.
    *
    * @throws InvalidDraftError, ConflictError, SequenceUnknownError, GoneError, UndeliveredError, StoreError
    */

@@ -50,11 +50,14 @@ export class SequenceUnknownError extends MercuryError {
   }
 }
 
-/** Publishes `draft` as the next version over whatever head there is. */
+/**
+ * Publishes `draft` as the next version over whatever head there is. A name that points to something else than a profile becomes one,
+ * unless the caller says over which version: it has then read a profile there.
+ */
 export const publish = (draft: ProfileDraft, signer: Signer, options: PublishOptions, parts: ClientParts): Promise<Published> =>
   parts.exclusively(signer.id, () =>
     retryOnConflict(options.after ? 1 : CONFLICT_TRIES, async () => {
-      const base = await findBase(signer.id, options, parts)
+      const base = await findBase(signer.id, options, parts, { elsewhere: !options.after })
       if (options.after && !base.head?.record.cid.equals(options.after)) throw new ConflictError(`the newest version of ${signer.id} is ${base.head?.record.cid.toString() ?? 'none'}, not ${options.after.toString()}; read it and try again`)
       return publishOver(base, { draft }, signer, options, parts)
     })
@@ -113,15 +116,16 @@ interface Base {
   found?: Published['found']
 }
 
-const findBase = async (id: ProfileId, { wait, first, after, signal, onProgress }: PublishOptions, parts: ClientParts): Promise<Base> => {
+const findBase = async (id: ProfileId, { wait, first, after, signal, onProgress }: PublishOptions, parts: ClientParts, { elsewhere: takesOver = false } = {}): Promise<Base> => {
   const floor = await parts.state.floor(id, { signal })
   const asks = floor ? wait !== 'local' || after !== undefined : !first
-  const { head, sequence, answers, confirmedBy } = await lookUp(id, { policy: asks ? 'all' : 'offline', signal }, parts)
-  if (asks) onProgress?.({ type: 'looked-up', sequence: head?.record.sequence, answers })
+  const { head, sequence, answers, confirmedBy, elsewhere } = await lookUp(id, { policy: asks ? 'all' : 'offline', elsewhere: takesOver, signal }, parts)
+  if (asks) onProgress?.({ type: 'looked-up', sequence: elsewhere?.sequence ?? head?.record.sequence, answers })
   if (head?.floor.gone) throw new GoneError(id, answers)
   const nobodySays = answers.length > 0 && !answers.some(({ outcome }) => outcome === 'none')
   if (asks && sequence === undefined && nobodySays) throw new SequenceUnknownError(id, answers)
-  const found = !floor && sequence !== undefined && confirmedBy !== undefined ? { found: { sequence, source: confirmedBy } } : {}
+  const isNews = sequence !== undefined && confirmedBy !== undefined && (!floor || elsewhere !== undefined)
+  const found = isNews ? { found: { sequence, source: confirmedBy, ...(elsewhere ? { value: new TextDecoder().decode(elsewhere.value) } : {}) } } : {}
   return { head, answers, sequence: sequence ?? 0n, ...found }
 }
 

@@ -20,8 +20,11 @@ export interface Published {
   receipts: readonly Receipt[]
   /** Targets that do not have it yet; they are tried again, after a restart too. */
   pending: readonly string[]
-  /** The version found on the network by a device that knew none, and who gave it: this one was made above it. */
-  found?: { sequence: bigint; source: string }
+  /**
+   * The version found on the network by a device that knew none, and who gave it: this one was made above it.
+   * `value` is where the name pointed, as in `/ipfs/…`, when that was no profile; this is then said by a device that knew a version, too.
+   */
+  found?: { sequence: bigint; source: string; value?: string }
 }
 
 export type Wait = 'local' | 'any' | 'all'

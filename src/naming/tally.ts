@@ -53,6 +53,11 @@ export class Tally {
     return this.candidates().sort((a, b) => compareRecords(a.record, b.record)).at(-1)
   }
 
+  /** The best that points to a profile; a router that also gave a higher one that does not is passed over. */
+  bestProfile (): Candidate | undefined {
+    return this.candidates().filter(({ error }) => !error).sort((a, b) => compareRecords(a.record, b.record)).at(-1)
+  }
+
   /** Each router's best profile record of `sequence`. */
   recordsAt (sequence: bigint): ProfileRecord[] {
     return this.candidates().flatMap((candidate) => (!candidate.error && candidate.record.sequence === sequence ? [candidate.record] : []))
