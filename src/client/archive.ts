@@ -1,15 +1,12 @@
-import { CID } from 'multiformats/cid'
-import { sha256 } from 'multiformats/hashes/sha2'
-import { concat } from 'uint8arrays'
-import { plainBytes } from '../bytes.ts'
-import { decodeCborMap, encodeCbor } from '../cbor.ts'
-import { LimitError, MercuryError, checkLimit } from '../errors.ts'
+import type { CID } from 'multiformats/cid'
+import { MercuryError, checkLimit } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
-import { MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_BYTES, MAX_BLOCK_BYTES, MAX_RECORD_BYTES } from '../limits.ts'
+import { MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_BYTES, MAX_RECORD_BYTES } from '../limits.ts'
 import { readProfileRecord, type ProfileRecord } from '../naming/record.ts'
 import { verifyDocument, type ProfileDocument } from '../profile/document.ts'
 import { linksOf } from '../store/block-links.ts'
-import { getBlock, isIdentity, verifyBlock } from '../store/block.ts'
+import { cidOf, getBlock, isIdentity, verifyBlock } from '../store/block.ts'
+import { encodeCar, parseCar, type CarBlock } from '../store/car.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import { walkDag } from '../store/walk-dag.ts'
 import type { DeliveryOptions } from './publish.ts'
@@ -48,17 +45,16 @@ export class InvalidArchiveError extends MercuryError {
 export const exportProfile = async ({ record, document }: { record: Uint8Array; document: Uint8Array }, blocks: HashStore, { signal, hints }: { signal?: AbortSignal; hints?: readonly string[] } = {}): Promise<Uint8Array> => {
   const { id, cid } = await verifyDocument(document, { id: 'any' })
   const { bytes: recordBytes } = await readProfileRecord(id, record)
-  const sections = [section(CID.createV1(IPNS_RECORD, await sha256.digest(recordBytes)), recordBytes), section(cid, document)]
+  const sections: CarBlock[] = [{ cid: await cidOf(recordBytes, IPNS_RECORD), bytes: recordBytes }, { cid, bytes: document }]
   const linked = new Map<string, CID>()
   for (const link of linksOf(cid, document)) for (const [name, found] of await walkDag(blocks, [link], { signal, hints })) linked.set(name, found)
   for (const link of linked.values()) {
     if (link.equals(cid) || isIdentity(link)) continue
     const bytes = await getBlock(blocks, link, { signal, hints })
     if (!bytes) throw new MercuryError('NOT_FOUND', `the block ${link.toString()} cannot be had`)
-    sections.push(section(link, bytes))
+    sections.push({ cid: link, bytes })
   }
-  const header = encodeCbor({ roots: [cid], version: 1 })
-  const archive = concat([varint(header.byteLength), header, ...sections])
+  const archive = encodeCar([cid], sections)
   checkLimit('archive bytes', MAX_ARCHIVE_BYTES, archive.byteLength)
   return archive
 }
@@ -71,10 +67,11 @@ export const exportProfile = async ({ record, document }: { record: Uint8Array; 
  */
 export const verifyArchive = async (bytes: Uint8Array, { id: expected, now }: { id?: ProfileId; now?: number } = {}): Promise<Archive> => {
   checkLimit('archive bytes', MAX_ARCHIVE_BYTES, bytes.byteLength)
-  const { root, sections } = parseCar(plainBytes(bytes))
+  const { roots: [root, second], blocks } = parseCar(bytes, (reason, options) => new InvalidArchiveError(reason, options))
+  if (!root || second) throw new InvalidArchiveError('it must have one root')
   const stored = new Map<string, { cid: CID; bytes: Uint8Array }>()
   let recordBytes: Uint8Array | undefined
-  for (const { cid, bytes: block } of sections) {
+  for (const { cid, bytes: block } of blocks) {
     checkLimit('archive blocks', MAX_ARCHIVE_BLOCKS, stored.size + 1)
     await verifyBlock(cid, block)
     if (cid.code === IPNS_RECORD) {
@@ -120,68 +117,4 @@ const reach = (root: CID, stored: ReadonlyMap<string, { cid: CID; bytes: Uint8Ar
     waiting.push(...linksOf(cid, block.bytes))
   }
   return { reached, missing: [...missing.values()] }
-}
-
-const parseCar = (bytes: Uint8Array): { root: CID; sections: Iterable<{ cid: CID; bytes: Uint8Array }> } => {
-  let at = 0
-  const take = (what: string): Uint8Array => {
-    const length = readVarint()
-    if (length > MAX_BLOCK_BYTES + MAX_CID_BYTES) throw new LimitError(`${what} bytes`, MAX_BLOCK_BYTES, length)
-    if (length === 0 || length > bytes.byteLength - at) throw new InvalidArchiveError(`it ends in the middle of a ${what}`)
-    at += length
-    return bytes.subarray(at - length, at)
-  }
-  const readVarint = (): number => {
-    let value = 0
-    for (let factor = 1; factor <= 2 ** 28; factor *= 128) {
-      const byte = bytes[at++]
-      if (byte === undefined) throw new InvalidArchiveError('it ends in the middle of a length')
-      value += (byte & 0x7f) * factor
-      if (byte < 0x80) return value
-    }
-    throw new InvalidArchiveError('a length is out of range')
-  }
-  const root = readRoot(take('header'))
-  const sections = function * (): Generator<{ cid: CID; bytes: Uint8Array }> {
-    while (at < bytes.byteLength) yield splitSection(take('block'))
-  }
-  return { root, sections: sections() }
-}
-
-const MAX_CID_BYTES = 64
-
-const readRoot = (header: Uint8Array): CID => {
-  const { version, roots } = readHeader(header)
-  if (version !== 1) throw new InvalidArchiveError('it is not a CAR of version 1')
-  const [root, second] = Array.isArray(roots) ? (roots as unknown[]) : []
-  const cid = CID.asCID(root)
-  if (!cid || second !== undefined) throw new InvalidArchiveError('it must have one root')
-  return cid
-}
-
-const readHeader = (header: Uint8Array): ReturnType<typeof decodeCborMap> => {
-  try {
-    return decodeCborMap(header)
-  } catch (error) {
-    throw new InvalidArchiveError('it does not start like a CAR', { cause: error })
-  }
-}
-
-const splitSection = (bytes: Uint8Array): { cid: CID; bytes: Uint8Array } => {
-  try {
-    const [cid, block] = CID.decodeFirst(bytes)
-    return { cid, bytes: block.slice() }
-  } catch (error) {
-    throw new InvalidArchiveError('a block has no well-formed CID', { cause: error })
-  }
-}
-
-const section = (cid: CID, bytes: Uint8Array): Uint8Array => concat([varint(cid.bytes.byteLength + bytes.byteLength), cid.bytes, bytes])
-
-const varint = (value: number): Uint8Array => {
-  const bytes: number[] = []
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Uint8Array.from([...bytes, rest])
-    bytes.push((rest % 128) | 0x80)
-  }
 }
