@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePort, killProcess, requireExecutable, startProcess, type Service } from './service.ts'
 
@@ -25,6 +26,10 @@ export interface KuboService extends Service {
   readonly peerId: string
   /** `/ip4/127.0.0.1/tcp/…/p2p/…` */
   readonly address: string
+  /** One command of the RPC API; `query` as in a URL. @returns the answer, for a status of 200 */
+  post(command: string, query: string): Promise<Response>
+  /** Resolves when the LAN DHT of this node knows `count` peers that are connected. */
+  knows(count: number): Promise<void>
   /** Runs `ipfs` with `args` on this node; `input` goes to its stdin. @returns what it printed */
   ipfs(args: readonly string[], input?: Uint8Array): Promise<Buffer>
 }
@@ -59,15 +64,26 @@ export const openKuboService = async ({ bootstrap = [], location, token }: KuboO
     child = undefined
   }
 
+  const rpc = `http://127.0.0.1:${port}`
+  const post = async (command: string, query: string): Promise<Response> => {
+    const response = await fetch(`${rpc}/api/v0/${command}?${query}`, { method: 'POST', ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }) })
+    if (response.status !== 200) throw new Error(`${command} failed: ${await response.text()}`)
+    return response
+  }
+
   await start()
   const peerId = config.Identity.PeerID
   return {
     port,
-    rpc: `http://127.0.0.1:${port}`,
+    rpc,
     gateway: `http://127.0.0.1:${gatewayPort}`,
     gatewayPort,
     peerId,
     address: `/ip4/127.0.0.1/tcp/${swarmPort}/p2p/${peerId}`,
+    post,
+    async knows (count) {
+      while (await connectedPeers(await post('stats/dht', 'arg=lan')) < count) await delay(10)
+    },
     ipfs: (args, input) => ipfs(executable, token === undefined ? args : ['--api-auth', `bearer:${token}`, ...args], { ...process.env, ...env }, input),
     start,
     stop,
@@ -76,6 +92,32 @@ export const openKuboService = async ({ bootstrap = [], location, token }: KuboO
       if (location === undefined) await rm(directory, { recursive: true, force: true })
     }
   }
+}
+
+export interface KuboNetwork {
+  readonly nodes: readonly KuboService[]
+  close(): Promise<void>
+}
+
+/** `count` Kubo nodes in one LAN DHT, each of which knows all others. @param options for each node */
+export const openKuboNetwork = async (count: number, options: Pick<KuboOptions, 'token'> = {}): Promise<KuboNetwork> => {
+  const nodes: KuboService[] = []
+  const close = async (): Promise<void> => {
+    await Promise.all(nodes.map(async (node) => node.close()))
+  }
+  try {
+    for (let i = 0; i < count; i++) nodes.push(await openKuboService({ ...options, bootstrap: nodes.map(({ address }) => address) }))
+    for (const node of nodes) await node.knows(count - 1)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { nodes, close }
+}
+
+const connectedPeers = async (response: Response): Promise<number> => {
+  const { Buckets } = await response.json() as { Buckets: { Peers: { Connected: boolean }[] | null }[] }
+  return Buckets.flatMap(({ Peers }) => Peers ?? []).filter(({ Connected }) => Connected).length
 }
 
 /** What is set of the configuration. */

@@ -4,11 +4,12 @@ import type { ServiceMap } from '@libp2p/interface'
 import { createUnsafe } from 'multiformats/block'
 import type { CID } from 'multiformats/cid'
 import { plainBytes } from '../../bytes.ts'
-import { ClosedError, MercuryError } from '../../errors.ts'
+import { ClosedError } from '../../errors.ts'
 import { SECOND_MS } from '../../limits.ts'
 import { BlockNotFoundError, type HashStore } from '../../store/hash-store.ts'
 import { createLock } from '../../store/lock.ts'
 import { untilAborted } from '../../until-aborted.ts'
+import { BlockUnreachableError } from '../block-unreachable.ts'
 import { createAnnouncer } from './announcer.ts'
 import { collect, fetchBlock } from './fetches.ts'
 import { loadMultiaddr } from './packages.ts'
@@ -24,14 +25,6 @@ export interface HeliaStoreOptions {
 
 const MAX_HINTS = 4
 const PINNED_BY_US = 'mercury'
-
-/** The block is not here, and nobody gave it in time; it may exist all the same. */
-export class BlockUnreachableError extends MercuryError {
-  override readonly name = 'BlockUnreachableError'
-  constructor(cid: CID, timeoutMs: number, options?: ErrorOptions) {
-    super('UNREACHABLE', `nobody gave the block ${cid.toString()} within ${timeoutMs} ms`, options)
-  }
-}
 
 /**
  * The IPFS network as a hash store, through a running Helia, which it does not close.

@@ -1,0 +1,92 @@
+import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
+import { createKuboRouter, createKuboStore } from '../../src/adapters/kubo/index.ts'
+import type { NameRouter } from '../../src/naming/name-router.ts'
+import { testHashStore, testHashStoreFaults, testNameRouter, testNameRouterFaults, type Faults } from '../../src/testing/index.ts'
+import { openRelay, type Relay } from '../relay.ts'
+import { openKuboNetwork, openKuboService, type KuboService } from '../services/kubo.ts'
+import { describeWithService } from '../services/service.ts'
+
+const TOKEN = 'the-secret-of-the-tests'
+
+/** Long enough for any answer on loopback; it is waited for only where a block is nowhere. */
+const ABSENT_MS = 1_000
+
+describeWithService('Kubo', 'Kubo', () => {
+  testHashStore('Kubo', {
+    async create () {
+      const kubo = await openKuboService()
+      return { open: async () => createKuboStore({ url: kubo.rpc, timeoutMs: ABSENT_MS }), destroy: kubo.close }
+    }
+  })
+
+  testHashStoreFaults('Kubo', {
+    async create () {
+      const kubo = await openKuboService({ token: TOKEN })
+      const relay = await openRelay(kubo)
+      const url = `http://127.0.0.1:${relay.port}`
+      return {
+        open: async () => createKuboStore({ url, authorization: `Bearer ${TOKEN}` }),
+        openRefused: async () => createKuboStore({ url, authorization: 'Bearer another-secret' }),
+        secrets: [TOKEN, 'another-secret'],
+        faults: faultsOf(kubo, relay, (content) => content),
+        destroy: async () => { await Promise.all([kubo.close(), relay.close()]) }
+      }
+    }
+  })
+
+  testRouter('the RPC API of Kubo', ({ rpc }) => createKuboRouter({ url: rpc }))
+  testRouter('the routing API of Kubo', ({ gateway }) => createDelegatedRouter({ url: gateway, allowPrivate: true }))
+
+  testNameRouterFaults('the RPC API of Kubo', {
+    async create () {
+      const network = await openKuboNetwork(2, { token: TOKEN })
+      const kubo = network.nodes[1]!
+      const relay = await openRelay(kubo)
+      const url = `http://127.0.0.1:${relay.port}`
+      return {
+        open: async () => createKuboRouter({ url, authorization: `Bearer ${TOKEN}` }),
+        openRefused: async () => createKuboRouter({ url, authorization: 'Bearer another-secret' }),
+        secrets: [TOKEN, 'another-secret'],
+        faults: faultsOf(kubo, relay, (record) => Buffer.from(Buffer.from(record).toString('base64'))),
+        destroy: async () => { await Promise.all([network.close(), relay.close()]) }
+      }
+    }
+  })
+
+  testNameRouterFaults('the routing API of Kubo', {
+    async create () {
+      const network = await openKuboNetwork(2)
+      const kubo = network.nodes[1]!
+      const relay = await openRelay({ port: kubo.gatewayPort })
+      return {
+        open: async () => createDelegatedRouter({ url: `http://127.0.0.1:${relay.port}`, allowPrivate: true }),
+        faults: faultsOf(kubo, relay, (record) => record),
+        destroy: async () => { await Promise.all([network.close(), relay.close()]) }
+      }
+    }
+  })
+})
+
+/** Every clause has a network of its own: its names are those of every other clause. */
+function testRouter (name: string, open: (kubo: KuboService) => NameRouter): void {
+  testNameRouter(name, {
+    async create () {
+      const network = await openKuboNetwork(2)
+      return { open: async () => open(network.nodes[1]!), destroy: network.close }
+    }
+  })
+}
+
+/** @param carried how `content` stands in an answer */
+function faultsOf (kubo: KuboService, relay: Relay, carried: (content: Uint8Array) => Uint8Array): Faults {
+  return {
+    stop: kubo.stop,
+    start: kubo.start,
+    slow: relay.slow,
+    stall: relay.stall,
+    cut: (content) => relay.cut(carried(content)),
+    corrupt: (content) => relay.corrupt(carried(content)),
+    heal: relay.heal,
+    connections: () => relay.open
+  }
+}
