@@ -2,6 +2,7 @@ import type { ProfileId } from '../identity/profile-id.ts'
 import { UndeliveredError, type Published, type Receipt } from '../client/receipt.ts'
 import type { DeliveryOptions, PublishProgress } from '../client/publish.ts'
 import type { Row } from './output.ts'
+import { oneLine } from './printable.ts'
 import { editPersonaList } from './persona-list.ts'
 import type { Session } from './session.ts'
 
@@ -62,10 +63,13 @@ export const notFresh = async <T>(id: ProfileId, session: Session, work: () => P
 
 export const deliveryJson = ({ id, cid, sequence, receipts, pending, found }: Delivered) => ({ id, cid, sequence, receipts, pending, ...(found ? { found } : {}) })
 
+/** Of a path that a name pointed to, in characters. */
+const MAX_SHOWN_VALUE = 200
+
 export const deliveryRows = ({ receipts, pending, found }: Delivered): Row[] => [
   ['Sent to', receipts.filter(({ outcome }) => outcome === 'delivered').map(({ target, ms }) => `${target} (${Math.round(ms)} ms)`).join(', ')],
   ['Owed to', pending.length === 0 ? undefined : `${pending.map((target) => owedTo(target, receipts)).join('\n')}\nsent by the next command, or by mercury serve`],
-  ['Found', found && `version ${found.sequence} (${found.source}); this one is above it`]
+  ['Found', found && `version ${found.sequence} (${found.source}); this one is above it${found.value === undefined ? '' : `\nthe name pointed to ${oneLine(found.value).slice(0, MAX_SHOWN_VALUE)}`}`]
 ]
 
 const owedTo = (target: string, receipts: readonly Receipt[]): string => {

@@ -11,6 +11,8 @@ export interface PersonaEntry {
   readonly label?: string
   /** Made here from words that were new, and never published: there can be no version of it anywhere. */
   readonly fresh: boolean
+  /** Its key came from elsewhere: the words do not bring it back. */
+  readonly imported?: true
 }
 
 /** `personas.json`: nothing secret, but it tells which personas belong together, so it is for its owner only. */
@@ -63,6 +65,28 @@ export const editPersonaList = async (directory: string, change: (list: PersonaL
 
 let lastEdit: Promise<unknown> = Promise.resolve()
 
+/**
+ * Puts a persona at the end of the list; whoever calls this has the directory.
+ *
+ * @throws NotInitialisedError, MercuryError `CONFLICT` when its place is taken, `INVALID_LABEL` when its label is
+ */
+export const addPersona = async (directory: string, entry: PersonaEntry): Promise<PersonaList> =>
+  editPersonaList(directory, (list) => {
+    if (nextIndex(list) !== entry.index) throw new MercuryError('CONFLICT', 'another persona was made at the same time')
+    if (entry.label !== undefined) checkLabel(entry.label, list)
+    return { ...list, personas: [...list.personas, entry] }
+  })
+
+/** The place in the seed of the persona that comes next. */
+export const nextIndex = ({ personas }: PersonaList): number => Math.max(...personas.map(({ index }) => index)) + 1
+
+/** What to call it in a sentence. */
+export const nameOf = ({ index, label }: PersonaEntry): string => (label === undefined ? String(index) : `${index} (${label})`)
+
+/** What `--json` says of it. */
+export const describePersona = ({ index, id, label, imported }: PersonaEntry, { current }: PersonaList) =>
+  ({ index, id, ...(label === undefined ? {} : { label }), current: index === current, ...(imported ? { imported } : {}) })
+
 /** The entry that `name` stands for: an index, a label or an ID in any spelling. @throws MercuryError `NO_SUCH_PERSONA` */
 export const findPersona = ({ personas }: PersonaList, name: string): PersonaEntry => {
   const entry = personas.find(({ index, label }) => String(index) === name || label === name) ?? personas.find(({ id }) => id === idOf(name))
@@ -101,7 +125,7 @@ const parsePersonaList = (text: string): PersonaList => {
 }
 
 const readEntry = (value: unknown): PersonaEntry => {
-  const { index, id, label, fresh } = value as Record<string, unknown>
+  const { index, id, label, fresh, imported } = value as Record<string, unknown>
   if (!Number.isSafeInteger(index) || (label !== undefined && typeof label !== 'string')) throw new TypeError('a persona has another shape')
-  return { index: index as number, id: parseProfileId(id as string), fresh: fresh === true, ...(label === undefined ? {} : { label }) }
+  return { index: index as number, id: parseProfileId(id as string), fresh: fresh === true, ...(label === undefined ? {} : { label }), ...(imported === true ? { imported } : {}) }
 }

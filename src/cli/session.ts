@@ -71,9 +71,10 @@ export class Session {
 
   /** The keys of a persona of this directory; of the one that commands speak for by default. */
   async persona (entry?: PersonaEntry): Promise<Persona> {
-    const { index } = entry ?? currentPersona(await this.personas())
+    const { index, id, imported } = entry ?? currentPersona(await this.personas())
     const { personas } = await this.vault()
-    const persona = personas.find((candidate) => candidate.index === index)
+    const persona = personas.find((candidate) => candidate.id === id)
+    if (!persona && imported) throw new MercuryError('KEY_MISSING', `the key of persona ${index} did not get into the vault; give it again: mercury persona import FILE`)
     if (!persona) throw new MercuryError('INVALID_VAULT', `the vault does not hold persona ${index}; restore the words in another directory`)
     return persona
   }

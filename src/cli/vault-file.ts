@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { MercuryError } from '../errors.ts'
+import { equals } from 'uint8arrays'
+import { ConflictError, MercuryError } from '../errors.ts'
 import type { Persona } from '../identity/seed.ts'
 import { MAX_VAULT_BYTES, openVault, sealVault, type VaultProtection } from '../identity/vault.ts'
 import { readPrivateFile, writeAtomically } from './atomic-file.ts'
@@ -11,6 +12,8 @@ export interface OpenedVault {
   readonly personas: readonly Persona[]
   /** To seal it again as it was. */
   readonly protection: VaultProtection
+  /** The bytes that were opened. */
+  readonly sealed: Uint8Array
 }
 
 /**
@@ -21,9 +24,9 @@ export interface OpenedVault {
 export const readVault = async (directory: string, askPassphrase: () => Promise<string>): Promise<OpenedVault> => {
   const bytes = await readVaultBytes(directory)
   const unprotected = await openUnprotected(bytes)
-  if (unprotected) return { personas: unprotected, protection: { unprotected: true } }
+  if (unprotected) return { personas: unprotected, protection: { unprotected: true }, sealed: bytes }
   const passphrase = await askPassphrase()
-  return { personas: await openVault(bytes, passphrase), protection: { passphrase } }
+  return { personas: await openVault(bytes, passphrase), protection: { passphrase }, sealed: bytes }
 }
 
 /** @throws NotInitialisedError, InvalidVaultError, MercuryError `FILE_EXPOSED` */
@@ -35,6 +38,24 @@ export const writeVault = async (directory: string, personas: readonly Persona[]
   await writeAtomically(join(directory, FILE), bytes)
   bytes.fill(0)
 }
+
+/**
+ * Puts `persona` into the vault that was opened, in the place of the one of its index if there is one. One change after another in this process;
+ * whoever calls this has the directory, so no other process changes it.
+ *
+ * @throws ConflictError when another command changed the vault since it was opened; nothing is written
+ */
+export const keepInVault = async (directory: string, { personas, protection, sealed }: OpenedVault, persona: Persona): Promise<void> => {
+  const change = async (): Promise<void> => {
+    if (!equals(await readVaultBytes(directory), sealed)) throw new ConflictError('another command changed the keys of this device at the same time')
+    await writeVault(directory, [...personas.filter(({ index }) => index !== persona.index), persona], protection)
+  }
+  const turn = lastChange.then(change, change)
+  lastChange = turn
+  return turn
+}
+
+let lastChange: Promise<unknown> = Promise.resolve()
 
 const readVaultBytes = async (directory: string): Promise<Uint8Array> => {
   const bytes = await readPrivateFile(join(directory, FILE), MAX_VAULT_BYTES)
