@@ -9,6 +9,10 @@ import type { Clause, Setup } from './clause.ts'
 export interface HashStoreSetup extends Setup<HashStore> {
   /** For a store without `put`: lays a block where the store finds it. */
   give?(cid: CID, bytes: Uint8Array): Promise<void>
+  /** The largest block that the store takes; one byte more is a `LimitError`. @default 1 MiB, and nothing is asked beyond */
+  maxBlockBytes?: number
+  /** For a store that only passes blocks on to others: asked `offline` it has none. @default false */
+  keepsNothing?: boolean
 }
 
 /** The prose of `HashStore`, sentence by sentence. */
@@ -27,7 +31,7 @@ export const hashStoreClauses: readonly Clause<HashStore, HashStoreSetup>[] = [
     name: 'a block comes back byte for byte, of 0 bytes to 1 MiB and under any codec',
     async run (setup) {
       const store = await setup.open()
-      for (const bytes of [new Uint8Array(), everyByte, new Uint8Array(MAX_BLOCK_BYTES).fill(7), utf8('one'), utf8('other')]) {
+      for (const bytes of [new Uint8Array(), everyByte, new Uint8Array(setup.maxBlockBytes ?? MAX_BLOCK_BYTES).fill(7), utf8('one'), utf8('other')]) {
         for (const codec of [RAW, DAG_CBOR]) {
           const cid = await cidOf(bytes, codec)
           if (!(await lay(setup, store, cid, bytes))) return
@@ -37,15 +41,29 @@ export const hashStoreClauses: readonly Clause<HashStore, HashStoreSetup>[] = [
     }
   },
   {
+    name: 'a block over a limit of the store\'s own is refused with LIMIT_EXCEEDED',
+    async run ({ open, maxBlockBytes }) {
+      const store = await open()
+      if (!store.supports.put || maxBlockBytes === undefined) return
+      const bytes = new Uint8Array(maxBlockBytes + 1)
+      const cid = await cidOf(bytes, RAW)
+      await assertCode(store.put(cid, bytes), 'LIMIT_EXCEEDED', 'put of a block that is too large')
+      assertBytes(await store.get(cid, { offline: true }), undefined, 'the block that was refused')
+    }
+  },
+  {
     name: 'a block may be put again, and many at once',
-    async run ({ open }) {
+    async run ({ open, keepsNothing }) {
       const store = await open()
       if (!store.supports.put) return
       const blocks = range(20).map((i) => utf8(`block ${i % 15}`))
       const cids = await Promise.all(blocks.map((bytes) => cidOf(bytes, RAW)))
       await Promise.all(blocks.map((bytes, i) => store.put(cids[i]!, bytes)))
       await store.put(cids[0]!, blocks[0]!)
-      for (const i of range(20)) assertBytes(await store.get(cids[i]!, { offline: true }), blocks[i], `block ${i}`)
+      for (const i of range(20)) {
+        assertBytes(await store.get(cids[i]!, { offline: true }), keepsNothing ? undefined : blocks[i], `block ${i}, offline`)
+        if (keepsNothing) assertBytes(await store.get(cids[i]!), blocks[i], `block ${i}`)
+      }
     }
   },
   {
@@ -187,8 +205,9 @@ export const hashStoreClauses: readonly Clause<HashStore, HashStoreSetup>[] = [
   },
   {
     name: 'a second open shares the blocks or rejects with STORE_LOCKED, and the first works on',
-    async run ({ open }) {
+    async run ({ open, keepsNothing }) {
       const first = await open()
+      const options = { offline: !keepsNothing }
       if (!first.supports.put) return
       const [one, two, three] = await Promise.all(['1', '2', '3'].map((text) => cidOf(utf8(text), RAW))) as [CID, CID, CID]
       await first.put(one, utf8('1'))
@@ -202,8 +221,8 @@ export const hashStoreClauses: readonly Clause<HashStore, HashStoreSetup>[] = [
         await outcome.value.close()
       }
       await first.put(three, utf8('3'))
-      assertBytes(await first.get(one, { offline: true }), utf8('1'), 'the first block')
-      assertBytes(await first.get(three, { offline: true }), utf8('3'), 'the third block')
+      assertBytes(await first.get(one, options), utf8('1'), 'the first block')
+      assertBytes(await first.get(three, options), utf8('3'), 'the third block')
     }
   },
   {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { compareUtf8, utf8 } from '../../src/bytes.ts'
+import { MAX_BLOCK_BYTES } from '../../src/limits.ts'
 import { RAW } from '../../src/store/block.ts'
 import { createHashStore, type HashStore } from '../../src/store/hash-store.ts'
 import { createMemoryStore } from '../../src/store/memory-store.ts'
@@ -13,7 +14,7 @@ const soundFactory = (change: Change = (store) => store): Factory<HashStore, Has
   async create () {
     const memory = createMemoryStore()
     const disk = createHashStore({ ...memory, supports: { ...memory.supports, persistence: true } })
-    return { open: async () => change(createHashStore({ ...memory, supports: { ...memory.supports, persistence: true } }), disk) }
+    return { open: async () => change(createHashStore({ ...memory, supports: { ...memory.supports, persistence: true } }), disk), maxBlockBytes: MAX_BLOCK_BYTES }
   }
 })
 
@@ -37,6 +38,7 @@ const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 const absent = 'an absent block is answered with undefined'
 const bytes = 'a block comes back byte for byte, of 0 bytes to 1 MiB and under any codec'
+const tooLarge = 'a block over a limit of the store\'s own is refused with LIMIT_EXCEEDED'
 const again = 'a block may be put again, and many at once'
 const copiedIn = 'what goes in is copied'
 const copiedOut = 'what comes out is copied, as plain Uint8Array'
@@ -57,6 +59,7 @@ const faults: [fault: string, clause: string, change: Change][] = [
   ['takes an empty block for absence', bytes, (store) => ({ ...store, get: async (...args) => { const got = await store.get(...args); return got?.byteLength ? got : undefined } })],
   ['cuts large blocks', bytes, (store) => ({ ...store, get: async (...args) => (await store.get(...args))?.slice(0, 1_048_575) })],
   ['keeps no block under a codec that it does not know', bytes, (store) => ({ ...store, get: async (cid, options) => (cid.code === RAW ? store.get(cid, options) : undefined) })],
+  ['takes what is too large and drops it', tooLarge, (store) => ({ ...store, async put (cid, block, options) { if (block.byteLength <= MAX_BLOCK_BYTES) await store.put(cid, block, options) } })],
   ['rejects the second put', again, (store) => ({ ...store, async put (cid, ...args) { if (await store.get(cid)) throw new Error('there'); await store.put(cid, ...args) } })],
   ['loses all but one of many puts', again, (store) => { let busy = false; return { ...store, async put (...args) { if (busy) return; busy = true; await tick(); await store.put(...args); busy = false } } }],
   ['copies too late', copiedIn, (store) => ({ ...store, async put (...args) { await tick(); await store.put(...args) } })],
@@ -111,6 +114,18 @@ describe('the suite for hash stores', () => {
     })
     await expect(runClause(clauseNamed(twice), opening(async () => { throw new Error('busy') }))).rejects.toThrow('busy')
     await expect(runClause(clauseNamed(twice), opening(async (first) => { await first.close(); return createHashStore(createMemoryStore()) }))).rejects.toThrow()
+  })
+
+  it('passes a store that keeps nothing, and fails one that only says so', async () => {
+    const passingOn = (offline: boolean): Factory<HashStore, HashStoreSetup> => ({
+      async create () {
+        const others = createHashStore(createMemoryStore())
+        const get: HashStore['get'] = async (cid, options) => (options?.offline && !offline ? undefined : others.get(cid))
+        return { open: async () => ({ ...createHashStore(createMemoryStore()), put: others.put, get }), keepsNothing: true }
+      }
+    })
+    for (const name of [again, twice]) await runClause(clauseNamed(name), passingOn(false))
+    await expect(runClause(clauseNamed(again), passingOn(true))).rejects.toThrow()
   })
 
   it('has a broken store for every clause', () => {
