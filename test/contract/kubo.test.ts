@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from 'vitest'
 import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
 import { createKuboRouter, createKuboStore } from '../../src/adapters/kubo/index.ts'
 import type { NameRouter } from '../../src/naming/name-router.ts'
@@ -12,16 +13,17 @@ const TOKEN = 'the-secret-of-the-tests'
 const ABSENT_MS = 1_000
 
 describeWithService('Kubo', 'Kubo', () => {
+  // The blocks of one clause are none that another takes to be absent.
+  let kubo: KuboService
+  beforeAll(async () => { kubo = await openKuboService({ token: TOKEN }) })
+  afterAll(async () => { await kubo.close() })
+
   testHashStore('Kubo', {
-    async create () {
-      const kubo = await openKuboService()
-      return { open: async () => createKuboStore({ url: kubo.rpc, timeoutMs: ABSENT_MS }), destroy: kubo.close }
-    }
+    create: async () => ({ open: async () => createKuboStore({ url: kubo.rpc, authorization: `Bearer ${TOKEN}`, timeoutMs: ABSENT_MS }) })
   })
 
   testHashStoreFaults('Kubo', {
     async create () {
-      const kubo = await openKuboService({ token: TOKEN })
       const relay = await openRelay(kubo)
       const url = `http://127.0.0.1:${relay.port}`
       return {
@@ -29,7 +31,7 @@ describeWithService('Kubo', 'Kubo', () => {
         openRefused: async () => createKuboStore({ url, authorization: 'Bearer another-secret' }),
         secrets: [TOKEN, 'another-secret'],
         faults: faultsOf(kubo, relay, (content) => content),
-        destroy: async () => { await Promise.all([kubo.close(), relay.close()]) }
+        destroy: relay.close
       }
     }
   })

@@ -38,24 +38,37 @@ export interface KuboService extends Service {
 export const KUBO_LAN_DHT = '/ipfs/lan/kad/1.0.0'
 
 /** A Kubo node on loopback: server of the LAN DHT, gateway with the routing API. */
-export const openKuboService = async ({ bootstrap = [], location, token }: KuboOptions = {}): Promise<KuboService> => {
+export const openKuboService = async ({ bootstrap = [], ...options }: KuboOptions = {}): Promise<KuboService> => (await prepareKubo(options)).open(bootstrap)
+
+interface PreparedKubo {
+  readonly address: string
+  /** Starts it for the first time. */
+  open(bootstrap: readonly string[]): Promise<KuboService>
+}
+
+const prepareKubo = async ({ location, token }: Omit<KuboOptions, 'bootstrap'>): Promise<PreparedKubo> => {
   const directory = location ?? await mkdtemp(join(tmpdir(), 'mercury-kubo-'))
   const executable = requireExecutable('Kubo')
   const [port, gatewayPort, swarmPort] = [await freePort(), await freePort(), await freePort()]
   const env = { IPFS_PATH: directory, IPFS_TELEMETRY: 'off' }
+  const rpc = `http://127.0.0.1:${port}`
   let child: ChildProcess | undefined
 
   await run(executable, ['init', '--profile', 'test'], { env: { ...process.env, ...env } })
   const configPath = join(directory, 'config')
   const config = JSON.parse(await readFile(configPath, 'utf8')) as KuboConfig
-  config.Addresses = { ...config.Addresses, API: `/ip4/127.0.0.1/tcp/${port}`, Gateway: `/ip4/127.0.0.1/tcp/${gatewayPort}`, Swarm: [`/ip4/127.0.0.1/tcp/${swarmPort}`] }
-  config.Bootstrap = [...bootstrap]
-  config.Routing = { ...config.Routing, Type: 'dhtserver' }
-  config.Gateway = { ...config.Gateway, ExposeRoutingAPI: true, NoFetch: false }
-  config.AutoConf = { Enabled: false }
-  if (token !== undefined) config.API = { ...config.API, Authorizations: { tests: { AuthSecret: `bearer:${token}`, AllowedPaths: ['/api/v0'] } } }
-  await writeFile(configPath, JSON.stringify(config))
+  const peerId = config.Identity.PeerID
+  const address = `/ip4/127.0.0.1/tcp/${swarmPort}/p2p/${peerId}`
 
+  const configure = async (bootstrap: readonly string[]): Promise<void> => {
+    config.Addresses = { ...config.Addresses, API: `/ip4/127.0.0.1/tcp/${port}`, Gateway: `/ip4/127.0.0.1/tcp/${gatewayPort}`, Swarm: [`/ip4/127.0.0.1/tcp/${swarmPort}`] }
+    config.Bootstrap = [...bootstrap]
+    config.Routing = { ...config.Routing, Type: 'dhtserver' }
+    config.Gateway = { ...config.Gateway, ExposeRoutingAPI: true, NoFetch: false }
+    config.AutoConf = { Enabled: false }
+    if (token !== undefined) config.API = { ...config.API, Authorizations: { tests: { AuthSecret: `bearer:${token}`, AllowedPaths: ['/api/v0'] } } }
+    await writeFile(configPath, JSON.stringify(config))
+  }
   const start = async (): Promise<void> => {
     child = await startProcess(executable, ['daemon'], { port, env })
   }
@@ -63,23 +76,19 @@ export const openKuboService = async ({ bootstrap = [], location, token }: KuboO
     if (child) await killProcess(child)
     child = undefined
   }
-
-  const rpc = `http://127.0.0.1:${port}`
   const post = async (command: string, query: string): Promise<Response> => {
     const response = await fetch(`${rpc}/api/v0/${command}?${query}`, { method: 'POST', ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }) })
     if (response.status !== 200) throw new Error(`${command} failed: ${await response.text()}`)
     return response
   }
 
-  await start()
-  const peerId = config.Identity.PeerID
-  return {
+  const service: KuboService = {
     port,
     rpc,
     gateway: `http://127.0.0.1:${gatewayPort}`,
     gatewayPort,
     peerId,
-    address: `/ip4/127.0.0.1/tcp/${swarmPort}/p2p/${peerId}`,
+    address,
     post,
     async knows (count) {
       while (await connectedPeers(await post('stats/dht', 'arg=lan')) < count) await delay(10)
@@ -92,6 +101,14 @@ export const openKuboService = async ({ bootstrap = [], location, token }: KuboO
       if (location === undefined) await rm(directory, { recursive: true, force: true })
     }
   }
+  return {
+    address,
+    async open (bootstrap) {
+      await configure(bootstrap)
+      await start()
+      return service
+    }
+  }
 }
 
 export interface KuboNetwork {
@@ -99,20 +116,18 @@ export interface KuboNetwork {
   close(): Promise<void>
 }
 
-/** `count` Kubo nodes in one LAN DHT, each of which knows all others. @param options for each node */
+/** `count` Kubo nodes in one LAN DHT, each of which knows all others, after a restart too. @param options for each node */
 export const openKuboNetwork = async (count: number, options: Pick<KuboOptions, 'token'> = {}): Promise<KuboNetwork> => {
-  const nodes: KuboService[] = []
-  const close = async (): Promise<void> => {
-    await Promise.all(nodes.map(async (node) => node.close()))
+  const prepared = await Promise.all(Array.from({ length: count }, async () => prepareKubo(options)))
+  const addresses = prepared.map(({ address }) => address)
+  const nodes = await Promise.all(prepared.map(async ({ address, open }) => open(addresses.filter((other) => other !== address))))
+  await Promise.all(nodes.map(async (node) => node.knows(count - 1)))
+  return {
+    nodes,
+    async close () {
+      await Promise.all(nodes.map(async (node) => node.close()))
+    }
   }
-  try {
-    for (let i = 0; i < count; i++) nodes.push(await openKuboService({ ...options, bootstrap: nodes.map(({ address }) => address) }))
-    for (const node of nodes) await node.knows(count - 1)
-  } catch (error) {
-    await close()
-    throw error
-  }
-  return { nodes, close }
 }
 
 const connectedPeers = async (response: Response): Promise<number> => {
