@@ -1,0 +1,6 @@
+export { DhtUnreachableError } from './walk.ts'
+export { InvalidBencodeError } from './bencode.ts'
+export { ListenFailedError } from './krpc-socket.ts'
+export { openBittorrentNode, type BittorrentNode, type BittorrentNodeOptions } from './node.ts'
+export { SignerMissingError, createBittorrentRouter, type BittorrentRouterOptions } from './router.ts'
+export { MAX_BITTORRENT_BLOCK_BYTES, createBittorrentStore, type BittorrentStoreOptions } from './store.ts'
