@@ -63,8 +63,8 @@ const MAGIC: readonly (readonly [type: string, offset: number, bytes: string])[]
   ['image/webp', 8, 'WEBP']
 ]
 
-/** By its first bytes, whatever its name says. */
-const pictureType = (bytes: Uint8Array): string | undefined =>
+/** The media type of a picture by its first bytes, whatever its name says. */
+export const pictureType = (bytes: Uint8Array): string | undefined =>
   MAGIC.find(([type, offset, magic]) => Array.from(magic).every((character, i) => bytes[offset + i] === character.charCodeAt(0)) && (type !== 'image/webp' || startsWithRiff(bytes)))?.[0]
 
 const startsWithRiff = (bytes: Uint8Array): boolean => Array.from('RIFF').every((character, i) => bytes[i] === character.charCodeAt(0))

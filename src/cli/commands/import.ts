@@ -1,7 +1,9 @@
 import { importProfile, verifyArchive } from '../../client/archive.ts'
+import { isVcard } from '../../vcard.ts'
 import { readArchive } from '../archive-file.ts'
 import type { Command } from '../command.ts'
 import { deliver, deliveryJson, deliveryRows } from '../delivery.ts'
+import { MisuseError } from '../misuse.ts'
 import { table } from '../output.ts'
 import { readPersonaList } from '../persona-list.ts'
 
@@ -16,6 +18,7 @@ export const importCommand: Command = {
   place: 'directory',
   async run (session) {
     const bytes = await readArchive(session, session.words[0]!)
+    if (isVcard(bytes)) throw new MisuseError('a vCard is signed by nobody, so there is nothing to keep; to make it your own profile: mercury publish FILE.vcf')
     const { id } = await verifyArchive(bytes)
     const own = (await readPersonaList(session.directory))?.personas.find((entry) => entry.id === id)
     const mercury = await session.open({ sends: true, ...(own ? { speaksFor: await session.persona(own) } : {}) })

@@ -1,18 +1,20 @@
 import { dirname } from 'node:path'
 import { formatLink } from '../../identity/link.ts'
 import { encodeAttributes, readKind, readListed, type ProfileDraft } from '../../profile/draft.ts'
+import { MAX_VCARD_BYTES, isVcard } from '../../vcard.ts'
 import type { Command } from '../command.ts'
 import { deliver, deliveryJson, deliveryRows, notFresh } from '../delivery.ts'
 import { table } from '../output.ts'
 import { oneLine } from '../printable.ts'
-import { MAX_PROFILE_FILE_BYTES, parseProfileFile, readPicture } from '../profile-file.ts'
+import { parseProfileFile, readPicture, type Picture } from '../profile-file.ts'
 import { readUserFile } from '../read-file.ts'
 import type { Session } from '../session.ts'
+import { parseVcardFile, warnOfLoss } from '../vcard-file.ts'
 
 export const publish: Command = {
   name: 'publish',
   usage: 'FILE|-',
-  summary: 'publish your profile from a YAML or JSON file',
+  summary: 'publish your profile from a YAML or JSON file, or a vCard',
   details: `A profile file:
 
   name: Alice Liddell
@@ -23,18 +25,21 @@ export const publish: Command = {
   links: [{ label: Blog, url: https://alice.example }]
   listed: true
 
-The picture is a file beside it: PNG, JPEG, GIF or WebP, at most 1 MiB. listed: true lets search engines show the profile.`,
+The picture is a file beside it: PNG, JPEG, GIF or WebP, at most 1 MiB. listed: true lets search engines show the profile.
+
+Of a vCard, version 3.0 or 4.0, the name, note, categories, language, place, picture and URLs are taken, and the rest is named. E-mail and postal addresses and telephone numbers stay out, for a profile is public.`,
   words: [1, 1],
   completes: 'file',
   examples: [
     { line: 'mercury publish alice.yaml', explains: 'the first version, or the next one' },
+    { line: 'mercury publish alice.vcf', explains: 'from an address book' },
     { line: 'jq \'.bio = "New"\' alice.json | mercury publish -', explains: 'from a pipe' }
   ],
   place: 'directory',
   async run (session) {
-    const { content, folder } = await readProfile(session, session.words[0]!)
-    const picture = await readPicture(content, folder)
+    const { content, picture, lost } = await readProfile(session, session.words[0]!)
     checkDraft(content, picture !== undefined)
+    await warnOfLoss(session, 'left out of the profile', lost)
     const { personas } = await session.personas()
     const persona = await session.persona()
     const { profiles } = await session.open({ speaksFor: persona, sends: true })
@@ -53,10 +58,13 @@ The picture is a file beside it: PNG, JPEG, GIF or WebP, at most 1 MiB. listed: 
   }
 }
 
-const readProfile = async (session: Session, name: string): Promise<{ content: Record<string, unknown>; folder: string }> => {
-  if (name === '-') return { content: parseProfileFile(await session.host.stdin.read(MAX_PROFILE_FILE_BYTES)), folder: session.host.cwd }
+const readProfile = async (session: Session, name: string): Promise<{ content: Record<string, unknown>; picture?: Picture | undefined; lost: readonly string[] }> => {
   const path = session.path(name)
-  return { content: parseProfileFile(await readUserFile(path, 'profile file bytes', MAX_PROFILE_FILE_BYTES)), folder: dirname(path) }
+  // The limit of a YAML file is lower, and is checked where it is read.
+  const bytes = name === '-' ? await session.host.stdin.read(MAX_VCARD_BYTES) : await readUserFile(path, 'profile file bytes', MAX_VCARD_BYTES)
+  if (isVcard(bytes)) return parseVcardFile(bytes)
+  const content = parseProfileFile(bytes)
+  return { content, picture: await readPicture(content, name === '-' ? session.host.cwd : dirname(path)), lost: [] }
 }
 
 /** Before anybody types a passphrase or waits for the network. */
