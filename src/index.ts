@@ -38,6 +38,7 @@ export { createProfiles, type Freshness, type Profiles, type ProfilesOptions, ty
 export { SequenceUnknownError, type DeliveryOptions, type PublishOptions, type PublishProgress } from './client/publish.ts'
 export { UndeliveredError, type Published, type Receipt, type Wait } from './client/receipt.ts'
 export type { KeepAliveOptions, KeptAlive } from './client/keep-alive.ts'
+export { copyState, type CopiedProfile, type CopyStateOptions } from './client/copy-state.ts'
 export type { Policy } from './client/look-up.ts'
 export type { Fork } from './client/profile-state.ts'
 export { InvalidArchiveError, exportProfile, importProfile, verifyArchive, type Archive } from './client/archive.ts'

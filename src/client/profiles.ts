@@ -21,7 +21,7 @@ import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
 import { newestRecord } from './newest-record.ts'
 import { Outbox } from './outbox.ts'
-import type { ClientParts } from './parts.ts'
+import { PINS, type ClientParts } from './parts.ts'
 import { ProfileState, type Fork, type Head } from './profile-state.ts'
 import { accept, edit, publish, remove, type DeliveryOptions, type PublishOptions } from './publish.ts'
 import type { Published } from './receipt.ts'
@@ -233,7 +233,7 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
 const createParts = (options: ProfilesOptions, { closing, underWay, listeners }: { closing: AbortSignal; underWay: Set<Promise<unknown>>; listeners: Set<(id: ProfileId) => void> }): ClientParts => {
   const { blocks, routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, carries = () => true } = options
   const store = createGroupCommit(state)
-  const pins = blocks.supports.pin ? createPinSet({ state: createPrefixStore(store, 'pins/'), blocks }) : undefined
+  const pins = blocks.supports.pin ? createPinSet({ state: createPrefixStore(store, PINS), blocks }) : undefined
   const lastById = new Map<ProfileId, Promise<unknown>>()
   return {
     state: new ProfileState(store, (id) => { for (const listener of listeners) listener(id) }),

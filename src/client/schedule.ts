@@ -47,8 +47,8 @@ export class Schedule {
 }
 
 const EMPTY = new Uint8Array()
-const keepKey = (id: ProfileId): string => `keep/${id}`
-const dueKey = (due: number, id: ProfileId): string => `due/${formatTime(due)}/${id}`
+export const keepKey = (id: ProfileId): string => `keep/${id}`
+export const dueKey = (due: number, id: ProfileId): string => `due/${formatTime(due)}/${id}`
 const formatTime = (ms: number): string => String(ms).padStart(15, '0')
 
 const nextDue = (id: ProfileId, now: number): number => {

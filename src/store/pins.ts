@@ -106,6 +106,16 @@ export const createPinSet = ({ state, blocks }: { state: KeyValueStore; blocks: 
   }
 }
 
+/**
+ * What makes the books in `to` hold of `owner` what those in `from` hold: for a batch there. Blocks that only `to` had for him are let go by the next pin set over it.
+ * No pin set may work on either meanwhile.
+ */
+export const copyPinBooks = async (owner: string, { from, to, signal }: { from: KeyValueStore; to: KeyValueStore; signal?: AbortSignal | undefined }): Promise<Operation[]> => {
+  const [record, there] = await Promise.all([readRecord(from, owner, signal), readRecord(to, owner, signal)])
+  const [blocks, blocksThere] = [record, there].map(({ kept, pending }): Blocks => new Map([...kept, ...pending])) as [Blocks, Blocks]
+  return [...release(owner, without(blocksThere, blocks)), putRecord(owner, record), ...need(owner, blocks)]
+}
+
 /** Blocks by the base32 of their hash. */
 type Blocks = ReadonlyMap<string, CID>
 const NONE: Blocks = new Map()
