@@ -1,5 +1,6 @@
 import { ClosedError, MercuryError } from '../errors.ts'
 import { SECOND_MS } from '../limits.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { isPrivateHost } from './private-address.ts'
 
 /** The URL of a service is not one that is used. */
@@ -27,8 +28,21 @@ export interface HttpClientOptions extends ServiceOptions {
   what: string
   /** Sent with every request to the host of `url`, and to no other. */
   headers?: Readonly<Record<string, string>>
-  /** The error that a caller sees when the service fails. */
-  fail(reason: string, options?: ErrorOptions & { status?: number }): Error
+  /** The error that a caller sees when the service fails. `unanswered`: the connection could not be made, or broke before any answer came. */
+  fail(reason: string, options?: FailureOptions): Error
+}
+
+export interface FailureOptions extends ErrorOptions {
+  status?: number
+  unanswered?: boolean
+}
+
+/** As for `fetch`, with headers by name; a request is never redirected with others of them than `accept`. */
+export interface ServiceRequest {
+  /** @default GET */
+  method?: string
+  headers?: Readonly<Record<string, string>>
+  body?: RequestInit['body']
 }
 
 export interface HttpClient {
@@ -36,10 +50,11 @@ export interface HttpClient {
   readonly base: URL
   /**
    * One request for `path` below the base, and what `read` makes of its answer; whatever of that is left unread is let go of.
+   * Answers are asked for uncompressed; one that is compressed more than once is a failure.
    *
-   * @throws what `fail` makes, a MercuryError of `read`, or the signal's reason
+   * @throws InvalidHeaderError, what `fail` makes, a MercuryError of `read`, or the signal's reason
    */
-  request<T>(path: string, init: RequestInit, read: (response: Response) => Promise<T>, options?: { signal?: AbortSignal }): Promise<T>
+  request<T>(path: string, init: ServiceRequest, read: (response: Response) => Promise<T>, options?: { signal?: AbortSignal }): Promise<T>
   /** Aborts with `CLOSED` when the client is closed. */
   readonly closing: AbortSignal
   /** Ends what is under way with `CLOSED`, and every request after it. */
@@ -48,18 +63,27 @@ export interface HttpClient {
 
 export const MAX_REDIRECTS = 3
 
+/** A header, a token for example, has characters that HTTP does not carry. Its value is not told: it may be secret. */
+export class InvalidHeaderError extends MercuryError {
+  override readonly name = 'InvalidHeaderError'
+  constructor(header: string) {
+    super('INVALID_HEADER', `the header ${header} may hold visible ASCII characters and single spaces alone`)
+  }
+}
+
 /**
  * Requests to one HTTP service: bounded in time, without cookies, following redirects only where that is allowed.
  *
- * @throws InvalidUrlError
+ * @throws InvalidUrlError, InvalidHeaderError
  */
 export const createHttpClient = ({ url, what, headers = {}, fetch = globalThis.fetch, timeoutMs = 10 * SECOND_MS, allowPrivate = false, redirectHosts = [], fail }: HttpClientOptions): HttpClient => {
   const base = parseServiceUrl(url, { allowPrivate })
+  checkHeaders(headers)
   const closing = new AbortController()
 
-  const send = async (target: URL, init: RequestInit, signal: AbortSignal, redirects = 0): Promise<Response> => {
-    const isHome = target.host === base.host
-    const response = await fetch(target.href, { ...init, headers: { ...(init.headers as Record<string, string>), ...(isHome ? headers : {}) }, redirect: 'manual', credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store', signal })
+  const send = async (target: URL, init: ServiceRequest, signal: AbortSignal, redirects = 0): Promise<Response> => {
+    const own = target.host === base.host ? { ...init.headers, ...headers } : acceptAlone(init.headers)
+    const response = await fetch(target.href, { ...init, headers: { 'accept-encoding': 'identity', ...own }, redirect: 'manual', credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store', signal })
     const location = isRedirect(response) ? response.headers.get('location') : null
     if (location === null || redirectHosts.length === 0 || (init.method ?? 'GET') !== 'GET') return response
     await discard(response)
@@ -78,20 +102,28 @@ export const createHttpClient = ({ url, what, headers = {}, fetch = globalThis.f
     base,
     closing: closing.signal,
     async request (path, init, read, { signal } = {}) {
+      checkHeaders(init.headers)
       const late = new AbortController()
       const timer = setTimeout(() => late.abort(fail(`no whole answer within ${timeoutMs} ms`)), timeoutMs)
       const bounded = AbortSignal.any([closing.signal, late.signal, ...(signal ? [signal] : [])])
-      try {
-        bounded.throwIfAborted()
+      let unanswered = true
+      const exchange = async () => {
         const response = await send(new URL(path, base), init, bounded)
+        unanswered = false
         try {
+          if (response.headers.get('content-encoding')?.includes(',')) throw fail('its answer is compressed more than once', { status: response.status })
           return await read(response)
         } finally {
           await discard(response)
         }
+      }
+      try {
+        bounded.throwIfAborted()
+        // A `fetch` that was given may not listen to its signal.
+        return await untilAborted(exchange(), bounded)
       } catch (error) {
         if (bounded.aborted) throw bounded.reason
-        throw error instanceof MercuryError ? error : fail(reasonOf(error), { cause: error })
+        throw error instanceof MercuryError ? error : fail(reasonOf(error), { cause: error, unanswered })
       } finally {
         clearTimeout(timer)
       }
@@ -145,6 +177,13 @@ export const readAtMost = async (response: Response, max: number, tooLong: () =>
 export const mediaTypeOf = (response: Response): string | undefined => response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
 
 export const statusReason = (response: Response): string => (isRedirect(response) ? 'it redirects, which is not followed' : `it answered with status ${response.status}`)
+
+const checkHeaders = (headers: Readonly<Record<string, string>> = {}): void => {
+  for (const [name, value] of Object.entries(headers)) if (!/^[!-~]+( [!-~]+)*$/.test(value)) throw new InvalidHeaderError(name)
+}
+
+/** What a stranger may see of the headers of a request. */
+const acceptAlone = ({ accept }: Readonly<Record<string, string>> = {}): Record<string, string> => (accept === undefined ? {} : { accept })
 
 /** In browsers a redirect that is not followed has status 0. */
 const isRedirect = ({ status, type }: Response): boolean => type === 'opaqueredirect' || (status >= 300 && status < 400 && status !== 304)
