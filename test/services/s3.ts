@@ -1,5 +1,6 @@
+import { AwsV4Signer } from 'aws4fetch'
 import type { ChildProcess } from 'node:child_process'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, killProcess, requireExecutable, startProcess, type Service } from './service.ts'
@@ -32,7 +33,12 @@ export const openS3Service = async ({ location }: { location?: string } = {}): P
     port,
     endpoint: `http://127.0.0.1:${port}`,
     credentials,
-    createBucket: async (name) => void await mkdir(join(directory, name), { recursive: true }),
+    // The server keeps what it has listed, so it does not see folders that were made behind its back.
+    async createBucket (name) {
+      const { url, method, headers } = await new AwsV4Signer({ ...credentials, method: 'PUT', url: `http://127.0.0.1:${port}/${name}`, service: 's3', region: 'us-east-1' }).sign()
+      const { ok, status } = await fetch(url, { method, headers })
+      if (!ok) throw new Error(`the bucket ${name} could not be made: status ${status}`)
+    },
     start,
     stop,
     async close () {
