@@ -1,18 +1,24 @@
 import { join } from 'node:path'
-import { createDelegatedRouter } from './adapters/delegated.ts'
-import { AMINO_DHT, createHeliaRouter, createHeliaStore, openHeliaNode, type HeliaNode, type NetworkedHelia } from './adapters/helia/index.ts'
+import { AMINO_DHT, createHeliaRouter, createHeliaStore, createPubsubRouter, openHeliaNode, type HeliaNode, type NetworkedHelia } from './adapters/helia/index.ts'
 import { isPrivateHost } from './adapters/private-address.ts'
 import { makePrivateDirectory } from './adapters/private-directory.ts'
 import { createProfiles, type Profiles, type ProfilesOptions } from './client/profiles.ts'
 import { StoreError } from './errors.ts'
+import type { ProfileId } from './identity/profile-id.ts'
+import type { Signer } from './identity/signer.ts'
 import { SECOND_MS } from './limits.ts'
 import type { NameRouter } from './naming/name-router.ts'
-import { createOfflineBlocks, createOfflineRouter } from './node/offline.ts'
+import { assembleBlocks, isOwnNode, readLayout, type Layout, type LayoutOptions } from './node/layout.ts'
+import { createOfflineBlocks, createOfflineRouter, createOfflineStore } from './node/offline.ts'
+import { openBlocksPlace, openRouterPlace, openStatePlace, type Environment, type OtherPlace, type PlaceContext } from './node/open-place.ts'
+import type { Place } from './node/place.ts'
 import type { HashStore } from './store/hash-store.ts'
 import type { KeyValueStore } from './store/key-value-store.ts'
 
 export { AMINO_DHT } from './adapters/helia/index.ts'
 export { OfflineError } from './node/offline.ts'
+export { InvalidPlaceError } from './node/place.ts'
+export type { LayoutOptions } from './node/layout.ts'
 
 /** How a new node finds the public IPFS network, as Kubo and Helia do. */
 export const AMINO_BOOTSTRAP: readonly string[] = [
@@ -27,12 +33,11 @@ export const AMINO_BOOTSTRAP: readonly string[] = [
 export const FIRST_PEER_MS = 5 * SECOND_MS
 
 const DHT_ROUTER = 'dht'
+const PUBSUB_ROUTER = 'pubsub'
 
-export interface MercuryOptions extends Pick<ProfilesOptions, 'carries' | 'clock' | 'routerTimeoutMs' | 'blockTimeoutMs' | 'deliveryTimeoutMs'> {
-  /** `state/` (LevelDB), `blocks/` and `datastore/` (Helia); made with mode 0700 where it is missing. One process at a time. */
+export interface MercuryOptions extends LayoutOptions, Pick<ProfilesOptions, 'carries' | 'clock' | 'routerTimeoutMs' | 'blockTimeoutMs' | 'deliveryTimeoutMs'> {
+  /** `state/` (LevelDB), `blocks/` and `datastore/` (Helia), as far as they are used; made with mode 0700 where it is missing. One process at a time. */
   directory: string
-  /** Base URLs, http or https, of homes and delegated routers; whom the caller names may have a private address. */
-  homes?: readonly string[]
   /** Starts no node and asks nobody: deliveries stay owed, and what is not here fails with `OFFLINE`. @default false */
   offline?: boolean
   /** Multiaddrs. @default a free TCP port of 127.0.0.1; pass /ip4/0.0.0.0/tcp/4001 to be reachable */
@@ -49,6 +54,10 @@ export interface MercuryOptions extends Pick<ProfilesOptions, 'carries' | 'clock
   allowPrivate?: boolean
   /** The 32-byte seed of the peer identity. @default one that the directory keeps */
   peerKey?: Uint8Array
+  /** Signs what a router wants signed for itself, as BitTorrent's does. */
+  signers?: (id: ProfileId) => Signer | undefined
+  /** Where the credentials of places stand. @default `process.env` */
+  env?: Environment
   signal?: AbortSignal
 }
 
@@ -61,16 +70,21 @@ export interface Mercury {
   /** `12D3Koo…`; absent offline. */
   readonly peerId?: string
   readonly helia?: NetworkedHelia
+  /** Where everything is, as it was asked for. */
+  readonly layout: LayoutOptions
   /** Stops the node and gives the directory back; may be called twice. */
   close(): Promise<void>
 }
 
 /**
- * Everything that a person or a program needs, in one directory: profiles over the IPFS network and over `homes`.
+ * Everything that a person or a program needs, in one directory: profiles over the IPFS network and over `homes`, or over whatever `blocks`, `state` and `routers` name.
+ *
+ * A place is named by a word or a URL: `ipfs`, `level:DIR`, `fs:DIR`, `memory`, `postgres://USER@HOST/DATABASE`, `s3://BUCKET`, `kubo://HOST:5001`, `https://GATEWAY` or `https://ROUTER`, `bittorrent`, `dht`, `pubsub`.
+ * Whom the caller names may have a private address; credentials stand in `env`. No IPFS node is started where no place needs one.
  *
  * Opening dials the bootstrap peers and waits at most 5 s for the first; it does not fail without one.
  *
- * @throws StoreLockedError when another process has the directory, StoreError, InvalidUrlError, InvalidAddressError, MissingDependencyError
+ * @throws StoreLockedError when another process has the directory, InvalidPlaceError, StoreError, InvalidAddressError, MissingDependencyError, MercuryError `CREDENTIALS_MISSING`
  */
 export const openMercury = async (options: MercuryOptions): Promise<Mercury> => {
   const opened: { close(): Promise<void> }[] = []
@@ -90,24 +104,20 @@ export const openMercury = async (options: MercuryOptions): Promise<Mercury> => 
   }
 }
 
-const open = async (options: MercuryOptions, keep: <T extends { close(): Promise<void> }>(part: T) => T, closeAll: () => Promise<void>): Promise<Mercury> => {
-  const { directory, homes = [], offline = false, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs } = options
-  const httpRouters = [...new Set(homes)].map((url) => keep(createDelegatedRouter({ url, allowPrivate: true })))
-  await makeDirectories(directory)
-  const { openLevelStore } = await import('./adapters/level.ts')
-  const state = keep(await openLevelStore({ location: join(directory, 'state') }))
-  const { node, blocks, dht } = offline ? await openOffline(directory, keep) : await openOnline(options, keep)
-  const routers = [dht, ...httpRouters]
-  const profiles = keep(createProfiles({
-    blocks,
-    routers: offline ? routers.map(({ name }) => keep(createOfflineRouter(name))) : routers,
-    state,
-    carries,
-    clock,
-    routerTimeoutMs,
-    blockTimeoutMs,
-    deliveryTimeoutMs
-  }))
+type Keep = PlaceContext['keep']
+
+const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise<void>): Promise<Mercury> => {
+  const { directory, offline = false, signers, env = process.env, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs } = options
+  const layout = readLayout(options)
+  const needsNode = [...layout.blocks, ...layout.routers].some(isOwnNode)
+  await makeDirectories(directory, [...(layout.state.type === 'level' ? ['state'] : []), ...(needsNode ? ['blocks', 'datastore'] : [])])
+  const context: PlaceContext = { directory, env, keep, signers }
+  const state = await openStatePlace(layout.state as OtherPlace, context)
+  const places = { ...context, state }
+  const node = needsNode && !offline ? await openNode(options, layout, keep) : undefined
+  const blocks = assembleBlocks(await inOrder(layout.blocks, (place) => openBlocks(place, node, places, offline)), keep)
+  const routers = await inOrder(layout.routers, (place) => openRouter(place, node, places, offline))
+  const profiles = keep(createProfiles({ blocks, routers, state, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }))
   let closed: Promise<void> | undefined
   return {
     profiles,
@@ -117,30 +127,47 @@ const open = async (options: MercuryOptions, keep: <T extends { close(): Promise
       return node?.addresses() ?? []
     },
     ...(node ? { peerId: node.peerId, helia: node.helia } : {}),
+    layout: { blocks: options.blocks, state: options.state, routers: options.routers, homes: options.homes },
     close: async () => (closed ??= closeAll())
   }
 }
 
-interface Connection {
-  node?: HeliaNode
-  blocks: HashStore
-  dht: NameRouter
+/** One after another: two that share a node must not open it twice, and the last opened is the first closed. */
+const inOrder = async <T>(places: readonly Place[], openPlace: (place: Place) => Promise<T>): Promise<T[]> => {
+  const opened: T[] = []
+  for (const place of places) opened.push(await openPlace(place))
+  return opened
 }
 
-const openOnline = async ({ directory, listen, announce, bootstrap, dht, dhtProtocol, allowPrivate, peerKey, signal }: MercuryOptions, keep: <T extends { close(): Promise<void> }>(part: T) => T): Promise<Connection> => {
+const openBlocks = async (place: Place, node: HeliaNode | undefined, context: PlaceContext, offline: boolean): Promise<HashStore> => {
+  if (isOwnNode(place)) return context.keep(node ? createHeliaStore(node.helia, { persistence: true }) : await openOfflineNodeBlocks(context))
+  const isLocal = place.type === 'level' || place.type === 'fs' || place.type === 'memory'
+  return offline && !isLocal ? context.keep(createOfflineStore(place.type === 'bittorrent' ? 'bittorrent' : 'ipfs', { writable: place.type !== 'http' })) : openBlocksPlace(place, context)
+}
+
+const openRouter = async (place: Place, node: HeliaNode | undefined, context: PlaceContext, offline: boolean): Promise<NameRouter> => {
+  if (isOwnNode(place)) {
+    const isPubsub = place.type === 'pubsub'
+    if (!node) return context.keep(createOfflineRouter(isPubsub ? PUBSUB_ROUTER : DHT_ROUTER))
+    return context.keep(isPubsub ? createPubsubRouter(node.helia, { name: PUBSUB_ROUTER }) : createHeliaRouter(node.helia, { name: DHT_ROUTER }))
+  }
+  if (offline && place.type === 'bittorrent') return context.keep(createOfflineRouter('bittorrent'))
+  const router = await openRouterPlace(place, context)
+  return offline ? context.keep(createOfflineRouter(router.name)) : router
+}
+
+const openNode = async ({ directory, listen, announce, bootstrap, dht, dhtProtocol, allowPrivate, peerKey, signal }: MercuryOptions, layout: Layout, keep: Keep): Promise<HeliaNode> => {
   const isOwnNetwork = dhtProtocol === undefined ? (bootstrap ?? []).some(isPrivateAddress) : dhtProtocol !== AMINO_DHT
   const peers = bootstrap ?? (isOwnNetwork ? [] : AMINO_BOOTSTRAP)
-  const node = keep(await openHeliaNode({ location: directory, listen, announce, bootstrap: peers, dht, dhtProtocol, allowPrivate: allowPrivate ?? isOwnNetwork, peerKey }))
-  const blocks = keep(createHeliaStore(node.helia, { persistence: true }))
-  const router = keep(createHeliaRouter(node.helia, { name: DHT_ROUTER }))
+  const pubsub = layout.routers.some(({ type }) => type === 'pubsub')
+  const node = keep(await openHeliaNode({ location: directory, listen, announce, bootstrap: peers, dht, dhtProtocol, pubsub, allowPrivate: allowPrivate ?? isOwnNetwork, peerKey }))
   if (peers.length > 0) await firstPeer(node, signal)
-  return { node, blocks, dht: router }
+  return node
 }
 
-const openOffline = async (directory: string, keep: <T extends { close(): Promise<void> }>(part: T) => T): Promise<Connection> => {
+const openOfflineNodeBlocks = async ({ directory, keep }: PlaceContext): Promise<HashStore> => {
   const [{ createBlockstore }, { openLevelStore }] = await Promise.all([import('./adapters/helia/blockstore.ts'), import('./adapters/level.ts')])
-  const store = keep(await openLevelStore({ location: join(directory, 'blocks') }))
-  return { blocks: keep(createOfflineBlocks(createBlockstore(store))), dht: createOfflineRouter(DHT_ROUTER) }
+  return createOfflineBlocks(createBlockstore(keep(await openLevelStore({ location: join(directory, 'blocks') }))))
 }
 
 /** Resolves when the node has a peer, or has waited long enough. */
@@ -161,9 +188,9 @@ const firstPeer = async ({ helia: { libp2p } }: HeliaNode, signal: AbortSignal |
 }
 
 /** The folders inside are closed to others too: the directory itself may have been there before, with another mode. */
-const makeDirectories = async (directory: string): Promise<void> => {
+const makeDirectories = async (directory: string, folders: readonly string[]): Promise<void> => {
   try {
-    for (const folder of ['state', 'blocks', 'datastore']) await makePrivateDirectory(join(directory, folder))
+    for (const folder of folders) await makePrivateDirectory(join(directory, folder))
   } catch (error) {
     throw new StoreError(`the directory ${directory} cannot be used: ${(error as Error).message}`, { cause: error })
   }

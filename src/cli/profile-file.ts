@@ -1,12 +1,10 @@
 import { resolve } from 'node:path'
-import { LineCounter, parseAllDocuments } from 'yaml'
 import { MercuryError, checkLimit } from '../errors.ts'
 import { MAX_AVATAR_BYTES } from '../limits.ts'
 import { readUserFile } from './read-file.ts'
+import { parseYamlMap } from './yaml-map.ts'
 
 export const MAX_PROFILE_FILE_BYTES = 262_144
-/** How many values aliases may stand for, in all. */
-const MAX_ALIASES = 100
 
 /** A profile file that is no profile; `line` where it is known. */
 export class InvalidProfileFileError extends MercuryError {
@@ -25,14 +23,7 @@ export class InvalidProfileFileError extends MercuryError {
  */
 export const parseProfileFile = (bytes: Uint8Array): Record<string, unknown> => {
   checkLimit('profile file bytes', MAX_PROFILE_FILE_BYTES, bytes.byteLength)
-  const lines = new LineCounter()
-  const documents = parseAllDocuments(decodeText(bytes), { version: '1.2', schema: 'core', uniqueKeys: true, stringKeys: true, resolveKnownTags: false, prettyErrors: false, logLevel: 'silent', lineCounter: lines })
-  if (!Array.isArray(documents) || documents.length === 0) throw new InvalidProfileFileError('it is empty')
-  if (documents.length > 1) throw new InvalidProfileFileError('it has more than one document')
-  const [document] = documents
-  const [problem] = [...document!.errors, ...document!.warnings]
-  if (problem) throw new InvalidProfileFileError(lowerCase(problem.message), { line: lines.linePos(problem.pos[0]).line, cause: problem })
-  return asMap(toValue(document!))
+  return parseYamlMap(bytes, (reason, options) => new InvalidProfileFileError(reason, options))
 }
 
 /** A picture that a profile file names, as bytes and media type. */
@@ -68,27 +59,3 @@ export const pictureType = (bytes: Uint8Array): string | undefined =>
   MAGIC.find(([type, offset, magic]) => Array.from(magic).every((character, i) => bytes[offset + i] === character.charCodeAt(0)) && (type !== 'image/webp' || startsWithRiff(bytes)))?.[0]
 
 const startsWithRiff = (bytes: Uint8Array): boolean => Array.from('RIFF').every((character, i) => bytes[i] === character.charCodeAt(0))
-
-const decodeText = (bytes: Uint8Array): string => {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (error) {
-    throw new InvalidProfileFileError('it is not UTF-8 text', { cause: error })
-  }
-}
-
-const toValue = (document: { toJS(options: { maxAliasCount: number }): unknown }): unknown => {
-  try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES })
-  } catch (error) {
-    throw new InvalidProfileFileError(lowerCase((error as Error).message), { cause: error })
-  }
-}
-
-const asMap = (value: unknown): Record<string, unknown> => {
-  if (value === null || value === undefined) throw new InvalidProfileFileError('it is empty')
-  if (typeof value !== 'object' || Array.isArray(value)) throw new InvalidProfileFileError('it is not a map such as name: Alice')
-  return value as Record<string, unknown>
-}
-
-const lowerCase = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1)

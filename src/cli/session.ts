@@ -3,8 +3,13 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { MercuryError } from '../errors.ts'
 import { SECOND_MS } from '../limits.ts'
+import type { ProfileId } from '../identity/profile-id.ts'
 import type { Persona } from '../identity/seed.ts'
-import type { Mercury, MercuryOptions } from '../node.ts'
+import type { LayoutOptions, Mercury, MercuryOptions } from '../node.ts'
+import type { OtherPlace, PlaceContext } from '../node/open-place.ts'
+import type { HashStore } from '../store/hash-store.ts'
+import type { KeyValueStore } from '../store/key-value-store.ts'
+import { readConfig, type Config } from './config-file.ts'
 import type { Flags } from './flags.ts'
 import type { Host } from './host.ts'
 import type { Output } from './output.ts'
@@ -16,6 +21,8 @@ export interface OpenOptions {
   speaksFor?: Persona
   /** What is kept here is enough. */
   local?: boolean
+  /** Instead of what the configuration says. */
+  layout?: LayoutOptions
   /** The command sends: it makes no sense offline through a node that is online. */
   sends?: boolean
 }
@@ -31,6 +38,9 @@ export class Session {
   readonly output: Output
   readonly directory: string
   private opened: Mercury | undefined
+  private isLocal = false
+  /** Closed with the session, the last one first. */
+  private readonly kept: { close(): Promise<void> }[] = []
 
   constructor ({ flags, words }: { flags: Flags; words: readonly string[] }, { host, output, directory }: { host: Host; output: Output; directory: string }) {
     this.flags = flags
@@ -88,7 +98,7 @@ export class Session {
   async open (options: OpenOptions = {}): Promise<Mercury> {
     const { node } = this.host
     if (!node) return (this.opened ??= await this.openOwn(options))
-    for (const flag of ['router', 'listen', 'bootstrap', 'dht-protocol']) {
+    for (const flag of ['config', 'router', 'listen', 'bootstrap', 'dht-protocol']) {
       if (this.flags.has(flag)) throw new MercuryError('NODE_RUNNING', `mercury serve runs on this directory with its own network; give --${flag} to it, or stop it`)
     }
     if (options.sends && this.offline) throw new MercuryError('NODE_RUNNING', 'mercury serve runs on this directory and sends at once; leave --offline out, or stop it')
@@ -96,15 +106,55 @@ export class Session {
     return node.mercury
   }
 
-  /** What `openMercury` takes from the command line. */
-  networkOptions (): Pick<MercuryOptions, 'directory' | 'homes' | 'listen' | 'bootstrap' | 'dhtProtocol' | 'signal'> {
+  /** What is known here, and the node if that is needed, without the places where blocks and names are. */
+  async openState ({ withNode }: { withNode: boolean }): Promise<Mercury> {
+    return this.open({ layout: { blocks: withNode ? 'ipfs' : 'memory', routers: [], homes: [] }, local: !withNode })
+  }
+
+  /** The blocks at `place`; `ipfs` is the node of `mercury`. Closed with the session. @throws InvalidPlaceError */
+  async openBlocks (place: string, { blocks, helia }: Mercury): Promise<HashStore> {
+    const [{ parsePlace }, { openBlocksPlace }, { isOwnNode }] = await Promise.all([import('../node/place.ts'), import('../node/open-place.ts'), import('../node/layout.ts')])
+    const parsed = parsePlace('blocks', place)
+    if (!isOwnNode(parsed)) return openBlocksPlace(parsed, this.placeContext())
+    if (!helia) return blocks
+    const { createHeliaStore } = await import('../adapters/helia/index.ts')
+    return this.keep(createHeliaStore(helia, { persistence: true }))
+  }
+
+  /** The state at `place`. Closed with the session. @throws InvalidPlaceError */
+  async openStateAt (place: string): Promise<KeyValueStore> {
+    const [{ parsePlace }, { openStatePlace }] = await Promise.all([import('../node/place.ts'), import('../node/open-place.ts')])
+    return openStatePlace(parsePlace('state', place) as OtherPlace, this.placeContext())
+  }
+
+  private placeContext (): PlaceContext {
+    return { directory: this.directory, env: process.env, keep: (part) => this.keep(part) }
+  }
+
+  private keep<T extends { close(): Promise<void> }> (part: T): T {
+    this.kept.push(part)
+    return part
+  }
+
+  /** What `openMercury` takes from the configuration file and, before that, from the command line. */
+  async networkOptions (): Promise<Config & Pick<MercuryOptions, 'directory' | 'homes' | 'signal'>> {
     const { directory, flags, signal } = this
-    return { directory, homes: flags.texts('router'), listen: flags.texts('listen'), bootstrap: flags.texts('bootstrap'), dhtProtocol: flags.text('dht-protocol'), signal }
+    const named = flags.text('config')
+    const config = await readConfig({ named: named === undefined ? undefined : this.path(named), directory })
+    return {
+      ...config,
+      directory,
+      homes: flags.texts('router'),
+      listen: flags.texts('listen') ?? config.listen,
+      bootstrap: flags.texts('bootstrap') ?? config.bootstrap,
+      dhtProtocol: flags.text('dht-protocol') ?? config.dhtProtocol,
+      signal
+    }
   }
 
   /** Gives what is owed from before a moment to go out: what a command opened is closed when it ends. */
   async sendOwed (): Promise<void> {
-    if (!this.opened?.helia || this.signal.aborted) return
+    if (!this.opened || this.isLocal || this.signal.aborted) return
     await this.output.progress('sending what is owed …')
     const enough = AbortSignal.any([this.signal, AbortSignal.timeout(SEND_OWED_MS)])
     try {
@@ -116,25 +166,30 @@ export class Session {
   }
 
   async close (): Promise<void> {
+    for (const part of this.kept.splice(0).reverse()) await part.close()
     await this.opened?.close()
   }
 
-  private async openOwn ({ speaksFor, local = false }: OpenOptions): Promise<Mercury> {
+  private async openOwn ({ speaksFor, local = false, layout = {} }: OpenOptions): Promise<Mercury> {
     const { openMercury } = await import('../node.ts')
     const own = new Set((await readPersonaList(this.directory))?.personas.map(({ id }) => id))
     const offline = local || this.offline
+    this.isLocal = offline
     if (!offline) await this.output.progress('connecting …')
     return openMercury({
-      ...this.networkOptions(),
+      ...await this.networkOptions(),
+      ...layout,
       offline,
       // A peer identity of its own for each run: nothing shows that two look-ups, or two personas, came from one device.
       peerKey: speaksFor?.leaves.peer ?? randomBytes(32),
+      ...(speaksFor ? { signers: (id: ProfileId) => (id === speaksFor.id ? speaksFor : undefined) } : {}),
       carries: (id) => !own.has(id) || id === speaksFor?.id || (!speaksFor && own.size === 1)
     })
   }
 
   /** Whether anything was ever kept in the directory: what only looks must not make it. */
   async isNew (): Promise<boolean> {
+    if ((await this.networkOptions()).state !== undefined) return false
     return (await stat(join(this.directory, 'state')).catch(() => undefined)) === undefined
   }
 }

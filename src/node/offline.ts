@@ -3,6 +3,7 @@ import { ClosedError, MercuryError } from '../errors.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import { createGate } from '../store/gate.ts'
 import type { HashStore } from '../store/hash-store.ts'
+import { NotSupportedError } from '../store/not-supported.ts'
 
 /** Somebody else would have to be asked, and this program was told not to. */
 export class OfflineError extends MercuryError {
@@ -53,6 +54,24 @@ export const createOfflineBlocks = (blocks: ReturnType<typeof createBlockstore>)
     }),
     pin: (_cid, { signal } = {}) => gate.run(signal, async () => { throw new OfflineError('ipfs') }),
     unpin: (_cid, { signal } = {}) => gate.run(signal, async () => { throw new OfflineError('ipfs') }),
+    close: () => gate.close()
+  }
+}
+
+/** Stands for a store on another machine: it has nothing here, and what is owed to it stays owed. */
+export const createOfflineStore = (space: string, { writable }: { writable: boolean }): HashStore => {
+  const gate = createGate('store')
+  const refuse = (signal?: AbortSignal): Promise<never> => gate.run(signal, async () => { throw writable ? new OfflineError(space) : new NotSupportedError('writing') })
+  return {
+    space,
+    supports: { put: writable, pin: writable, persistence: writable, network: true },
+    put: (_cid, _bytes, { signal } = {}) => refuse(signal),
+    get: (_cid, { signal, offline = false } = {}) => gate.run(signal, async () => {
+      if (!offline) throw new OfflineError(space)
+      return undefined
+    }),
+    pin: (_cid, { signal } = {}) => refuse(signal),
+    unpin: (_cid, { signal } = {}) => refuse(signal),
     close: () => gate.close()
   }
 }

@@ -81,7 +81,7 @@ describe('trouble exits with 1, a code and what to do', () => {
     [['export', 'nonsense'], 'INVALID_PROFILE_ID', 'copy it again'],
     [['import', 'nowhere.car'], 'FILE_NOT_FOUND', 'check the name'],
     [['verify', '-'], 'INVALID_ARCHIVE', 'export the profile again', 'no CAR at all'],
-    [['--router', 'ftp://x', 'resolve', 'k51qzi5uqu5dkghbugk78xndgxbqgc71vutwz1zwkv3u6xgsz96kwwtfxx701f'], 'INVALID_URL', 'https://home.example'],
+    [['--router', 'ftp://x', 'resolve', 'k51qzi5uqu5dkghbugk78xndgxbqgc71vutwz1zwkv3u6xgsz96kwwtfxx701f'], 'INVALID_PLACE', 'https://HOST'],
     [['--bootstrap', 'nonsense', 'resolve', 'k51qzi5uqu5dkghbugk78xndgxbqgc71vutwz1zwkv3u6xgsz96kwwtfxx701f'], 'INVALID_ADDRESS', '/ip4/192.0.2.1']
   ]
   test.each(cases)('%j: %s', async (argv, code, advice, stdin) => {

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts'
 import type { Host } from '../host.ts'
 import { createCompletion } from './completion.ts'
+import { copy } from './copy.ts'
 import { exportCommand } from './export.ts'
 import { createHelp } from './help.ts'
 import { importCommand } from './import.ts'
@@ -21,7 +22,7 @@ import { watch } from './watch.ts'
  */
 export const createCommands = (runCommandLine: (argv: readonly string[], host: Host) => Promise<number>): readonly Command[] => {
   const commands: Command[] = [
-    init, persona, publish, resolve, watch, remove, createServe(runCommandLine), exportCommand, importCommand, verify, status,
+    init, persona, publish, resolve, watch, remove, createServe(runCommandLine), exportCommand, importCommand, copy, verify, status,
     createHelp(() => commands), createCompletion(() => commands)
   ]
   return commands

@@ -40,7 +40,12 @@ export const createServe = (runCommandLine: (argv: readonly string[], host: Host
     const opened: { close(): Promise<void> }[] = []
     try {
       await session.output.progress('starting the node …')
-      const mercury = await openMercury({ ...session.networkOptions(), dht: 'server', carries: (id) => served.carries(id) })
+      const mercury = await openMercury({
+        ...await session.networkOptions(),
+        dht: 'server',
+        carries: (id) => served.carries(id),
+        signers: (id) => (id === served.id ? personas.find((persona) => persona.id === id) : undefined)
+      })
       opened.push(mercury)
       await served.takeCurrent(async (id) => isKept(mercury, id))
       const server = http && (await openHttpServer({ ...mercury, ...http }))
