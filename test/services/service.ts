@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe } from 'vitest'
 import { executableOf, type ServiceName } from './executables.ts'
+import { NOT_THERE } from './not-there.ts'
 
 /** A real server on loopback, of one test file. */
 export interface Service {
@@ -23,11 +24,8 @@ export interface Service {
 export const describeWithService = (service: ServiceName, title: string, body: () => void): void => {
   if (executableOf(service)) return void describe(title, body)
   if (process.env.MERCURY_SERVICES_REQUIRED) throw new Error(`${title}: ${service} is not there; run: npm run services`)
-  describe.skip(`${title} (${NOT_THERE} ${service}; provide it with: npm run services)`, body)
+  describe.skip(`${title}: ${service} ${NOT_THERE}; provide it with: npm run services`, body)
 }
-
-/** How the name of a skipped suite says what it lacks. */
-export const NOT_THERE = 'lacks'
 
 /** The program of `service`, which is there: only tests of {@link describeWithService} run. */
 export const requireExecutable = (service: ServiceName): string => {
