@@ -1,6 +1,6 @@
 import { equals } from 'uint8arrays'
 import { decodeCbor, decodeCborMap, encodeCbor } from '../cbor.ts'
-import { ConflictError } from '../errors.ts'
+import { ConflictError, StoreError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { MINUTE_MS } from '../limits.ts'
 import { decodeFloor, encodeFloor, type Floor } from '../naming/floor.ts'
@@ -10,6 +10,11 @@ import type { KeyValueStore, Operation, StoreOptions } from '../store/key-value-
 
 /** Distinct documents of one sequence that are kept as evidence of a fork. */
 const MAX_FORK_RECORDS = 8
+
+/** How often a head is read that other processes change meanwhile. */
+const READ_TRIES = 8
+const TORN = 'torn'
+const NOTHING = new Uint8Array()
 
 /** The verified head of a profile as this device keeps it. */
 export interface Head {
@@ -56,15 +61,35 @@ export class ProfileState {
     this.onChange = onChange
   }
 
-  /** @param now milliseconds since 1970, to tell whether the record has expired */
-  async head (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<Head | undefined> {
+  /**
+   * @param now milliseconds since 1970, to tell whether the record has expired
+   * @throws StoreError when its parts do not fit together, however often they are read
+   */
+  async head (id: ProfileId, options: { now: number; signal?: AbortSignal }): Promise<Head | undefined> {
+    for (let left = READ_TRIES; left > 0; left--) {
+      const head = await this.readHead(id, options)
+      if (head !== TORN) return head
+    }
+    throw new StoreError(`what is kept of ${id} does not fit together`)
+  }
+
+  /** Parts of two heads are `TORN`: another process over the same store committed between two reads. Published over, the one in between would be lost. */
+  private async readHead (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<Head | typeof TORN | undefined> {
     const [floorBytes, recordBytes] = await Promise.all([this.store.get(key.floor(id), { signal }), this.store.get(key.record(id), { signal })])
     if (!floorBytes || !recordBytes) return undefined
+    const floor = decodeFloor(floorBytes)
     const record = await readProfileRecord(id, recordBytes, { now })
+    if (record.sequence !== floor.sequence || !record.cid.equals(floor.cid)) return TORN
     const documentBytes = record.documentBytes ?? (await this.store.get(key.document(id), { signal }))
-    if (!documentBytes) return undefined
-    const { document } = await verifyDocument(documentBytes, { id, cid: record.cid })
-    return { floor: decodeFloor(floorBytes), record, document, documentBytes, checkedAt: decodeTime(await this.store.get(key.checked(id), { signal })) }
+    const isCurrent = async (): Promise<boolean> => equals(floorBytes, (await this.store.get(key.floor(id), { signal })) ?? NOTHING)
+    if (!documentBytes) return (await isCurrent()) ? undefined : TORN
+    try {
+      const { document } = await verifyDocument(documentBytes, { id, cid: record.cid })
+      return { floor, record, document, documentBytes, checkedAt: decodeTime(await this.store.get(key.checked(id), { signal })) }
+    } catch (error) {
+      if (await isCurrent()) throw error
+      return TORN
+    }
   }
 
   async floor (id: ProfileId, options?: StoreOptions): Promise<Floor | undefined> {
