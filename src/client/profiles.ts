@@ -12,6 +12,7 @@ import type { ProfileDraft } from '../profile/draft.ts'
 import { viewProfile, type Avatar, type Profile } from '../profile/view.ts'
 import { RAW, putBlock } from '../store/block.ts'
 import { createGroupCommit } from '../store/group-commit.ts'
+import { guardHashStore, guardKeyValueStore } from '../store/guard.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import { createPinSet } from '../store/pins.ts'
@@ -135,7 +136,7 @@ export interface Profiles {
 
 /** @throws MercuryError `VOLATILE_STATE` when `state` cannot promise what floors need, `INVALID_ARGUMENT` when two routers share a name */
 export const createProfiles = (options: ProfilesOptions): Profiles => {
-  const { blocks, routers, state } = options
+  const { routers, state } = options
   checkState(state, options.volatile === true)
   if (new Set(routers.map(({ name }) => name)).size < routers.length) throw new MercuryError('INVALID_ARGUMENT', 'two routers have the same name')
   const closing = new AbortController()
@@ -188,7 +189,7 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       checkLimit('attachment bytes', MAX_AVATAR_BYTES, bytes.byteLength)
       if (bytes.byteLength === 0) throw new MercuryError('INVALID_ATTACHMENT', 'an empty file cannot be attached')
       if (!/^[\w.+-]+\/[\w.+-]+$/.test(type) || type.length > MAX_MEDIA_TYPE_BYTES) throw new MercuryError('INVALID_ATTACHMENT', `${JSON.stringify(type.slice(0, 80))} is not a media type such as image/png`)
-      return { cid: await putBlock(blocks, bytes, RAW, { signal }), type, size: bytes.byteLength }
+      return { cid: await putBlock(parts.blocks, bytes, RAW, { signal }), type, size: bytes.byteLength }
     },
     resolve,
     async record (text, { policy = 'first', signal } = {}) {
@@ -231,8 +232,9 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
 }
 
 const createParts = (options: ProfilesOptions, { closing, underWay, listeners }: { closing: AbortSignal; underWay: Set<Promise<unknown>>; listeners: Set<(id: ProfileId) => void> }): ClientParts => {
-  const { blocks, routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, carries = () => true } = options
-  const store = createGroupCommit(state)
+  const { routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, carries = () => true } = options
+  const blocks = guardHashStore(options.blocks)
+  const store = guardKeyValueStore(createGroupCommit(state))
   const pins = blocks.supports.pin ? createPinSet({ state: createPrefixStore(store, PINS), blocks }) : undefined
   const lastById = new Map<ProfileId, Promise<unknown>>()
   return {

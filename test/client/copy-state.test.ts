@@ -42,11 +42,12 @@ describe('copyState', () => {
   it('can be made again, and never lowers a floor', async () => {
     const [from, to] = [createMemoryStore(), createMemoryStore()]
     const old = openOver(from)
-    await old.publish({ name: 'one' }, alice, { wait: 'local', first: true })
+    await old.publish({ name: 'one' }, alice, { wait: 'all', first: true })
     expect((await copy(from, to)).map(({ outcome }) => outcome)).toEqual(['copied'])
     expect((await copy(from, to)).map(({ outcome }) => outcome)).toEqual(['present'])
     const newer = openOver(to)
-    await newer.publish({ name: 'two' }, alice, { wait: 'local' })
+    await newer.publish({ name: 'two' }, alice, { wait: 'all' })
+    await newer.flush()
     expect((await copy(from, to)).map(({ outcome }) => outcome)).toEqual(['present'])
     expect((await newer.resolve(alice.id, { policy: 'offline' })).profile.name).toBe('two')
     expect((await copy(to, from)).map(({ outcome }) => outcome)).toEqual(['copied'])
