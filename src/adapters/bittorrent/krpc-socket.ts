@@ -6,6 +6,7 @@ import { isIPv4 } from 'node:net'
 import { MercuryError } from '../../errors.ts'
 import { SECOND_MS } from '../../limits.ts'
 import { isPrivateHost } from '../private-address.ts'
+import { createAllowance } from './allowance.ts'
 import { encodeBencode, type Bencode, type BencodeMap } from './bencode.ts'
 import { MAX_PACKET_BYTES, parseKrpcMessage, type QueryArguments, type ReplyFields } from './krpc-message.ts'
 import { isSignedItem } from './item.ts'
@@ -13,6 +14,8 @@ import { isSignedItem } from './item.ts'
 const ANSWER_MS = 2 * SECOND_MS
 const MAX_QUERIES_A_SECOND = 1_000
 const MAX_VERIFYING = 256
+/** The number that BEP 44 has for it. */
+const INVALID_SIGNATURE = 206
 
 export interface Peer {
   readonly host: string
@@ -133,9 +136,9 @@ export class KrpcSocket extends EventEmitter {
     this.send(peer.address, peer.port, { t: query.t, y: Buffer.from('e'), e: [code, Buffer.from(text)] })
   }
 
-  /** It is bound already; the library waits for the event. */
+  /** It is bound already; the library waits for the event. At once, for later the socket may be closed. */
   bind (): void {
-    process.nextTick(() => this.emit('listening'))
+    this.emit('listening')
   }
 
   address (): { address: string; port: number } {
@@ -213,13 +216,15 @@ export class KrpcSocket extends EventEmitter {
     else this.emit('query', query, from)
   }
 
-  private async verifyPut (query: { a: QueryArguments }, from: RemoteInfo): Promise<void> {
+  private async verifyPut (query: { t: Buffer; a: QueryArguments }, from: RemoteInfo): Promise<void> {
     if (this.verifying >= MAX_VERIFYING) return
     const { k, salt, seq, v, sig } = query.a as unknown as { k: Buffer; salt?: Buffer; seq: number; v: Bencode; sig: Buffer }
     this.verifying++
     const isSigned = await isSignedItem({ publicKey: k, ...(salt ? { salt } : {}) }, { seq, v, sig }).catch(() => false)
     this.verifying--
-    if (isSigned && !this.isClosed) this.emit('query', query, from)
+    if (this.isClosed) return
+    if (isSigned) this.emit('query', query, from)
+    else this.error(from, query, [INVALID_SIGNATURE, 'invalid signature'])
   }
 
   private send (host: string, port: number, message: BencodeMap): void {
@@ -235,17 +240,3 @@ export class KrpcSocket extends EventEmitter {
 const withoutNull = (fields: BencodeMap): BencodeMap => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 
 const failure = (code: number | string, text = ''): Error & { code: number | string } => Object.assign(new Error(`the query failed: ${code} ${text}`.trimEnd()), { code })
-
-/** @returns whether one more may be taken now: a second's worth at once, and so many a second */
-const createAllowance = (perSecond: number): (() => boolean) => {
-  let left = perSecond
-  let last = performance.now()
-  return () => {
-    const now = performance.now()
-    left = Math.min(perSecond, left + (now - last) / SECOND_MS * perSecond)
-    last = now
-    if (left < 1) return false
-    left--
-    return true
-  }
-}
