@@ -70,7 +70,7 @@ export const lookUp = async (id: ProfileId, options: LookupOptions, parts: Looku
   const fork = head && (await forkOf(head, tally, options, parts, now))
   const confirmedBy = answers.find(({ outcome }) => outcome === 'found')?.router
   if (head && confirmedBy !== undefined && !behind && !elsewhere) await parts.state.confirm(head, { now, signal })
-  return { head, behind, sequence: newest?.record.sequence, fork, answers, confirmedBy, ...(elsewhere ? { elsewhere: elsewhere.record } : {}) }
+  return { head, behind, sequence: newestOf([newest, head])?.record.sequence, fork, answers, confirmedBy, ...(elsewhere ? { elsewhere: elsewhere.record } : {}) }
 }
 
 /** The error for a look-up without a head. */

@@ -47,6 +47,29 @@ describe('two processes over one state', () => {
     for (const profiles of [other, here, editor]) await profiles.close()
   })
 
+  it('publish over each other, also what came between a look-up and its commit', async () => {
+    const world = openWorld()
+    const state = createMemoryStore()
+    const other = openDevice({ ...world, state }).profiles
+    await other.publish({ name: 'Alice' }, alice, { wait: 'all', first: true })
+    const elsewhere = openDevice(world).profiles
+    await elsewhere.edit(alice, (draft) => ({ ...draft, bio: 'from elsewhere' }), { wait: 'all' })
+    let between: Promise<{ sequence: bigint }> | undefined
+    const late: KeyValueStore = {
+      ...state,
+      async batch (operations, options) {
+        if (operations.some(({ type, key }) => type === 'check' && key.startsWith('floor/'))) await (between ??= other.edit(alice, (draft) => ({ ...draft, tags: ['kept'] }), { wait: 'all' }))
+        await state.batch(operations, options)
+      }
+    }
+    const here = openDevice({ ...world, state: late }).profiles
+    const last = await here.edit(alice, (draft) => ({ ...draft, name: 'Alice Liddell' }), { wait: 'all' })
+    expect(last.sequence).toBeGreaterThan((await between!).sequence)
+    const { profile } = await elsewhere.resolve(alice.id, { policy: 'all' })
+    expect([profile.name, profile.bio, profile.tags]).toEqual(['Alice Liddell', 'from elsewhere', ['kept']])
+    for (const profiles of [other, elsewhere, here]) await profiles.close()
+  })
+
   it('tells a state whose parts do not fit together', async () => {
     const state = createMemoryStore()
     const { profiles } = openDevice({ state })
