@@ -11,10 +11,15 @@ export const keyOf = (round: number, writer: number, batch: number, key: number)
 
 /** Run as a program, it writes until it is killed and prints `writer batch` when a batch is acknowledged. */
 const run = async ([kind, location, round]: string[]): Promise<void> => {
-  const store = kind === 'level'
-    ? await (await import('../../src/adapters/level.ts')).openLevelStore({ location: location! })
-    : await (await import('../../src/adapters/fs.ts')).openFsStore({ location: location! })
+  const store = await openStore(kind!, location!)
   await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(store, Number(round), writer)))
+}
+
+/** @param location a folder, or the URL of a database */
+const openStore = async (kind: string, location: string): Promise<KeyValueStore> => {
+  if (kind === 'level') return (await import('../../src/adapters/level.ts')).openLevelStore({ location })
+  if (kind === 'fs') return (await import('../../src/adapters/fs.ts')).openFsStore({ location })
+  return (await import('../../src/adapters/postgres.ts')).openPostgresStore({ url: location })
 }
 
 const write = async (store: KeyValueStore, round: number, writer: number): Promise<never> => {

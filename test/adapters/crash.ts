@@ -8,15 +8,16 @@ import { utf8 } from '../../src/bytes.ts'
 import type { KeyValueStore } from '../../src/store/key-value-store.ts'
 import { KEPT_BATCHES, KEYS_PER_BATCH, WRITERS, keyOf } from './crash-writer.ts'
 
+/** By default. */
 const ROUNDS = 20
 
 /** Generous: 20 processes start, and a busy machine is no failure. */
 export const KILL_TEST_TIMEOUT_MS = 600_000
 
 /** Kills a process that writes to the store at `location`, again and again at other moments, and looks at what it left. */
-export const expectToSurviveKills = async (kind: 'level' | 'fs', location: string, open: () => Promise<KeyValueStore>): Promise<void> => {
+export const expectToSurviveKills = async (kind: 'level' | 'fs' | 'postgres', location: string, open: () => Promise<KeyValueStore>, rounds = ROUNDS): Promise<void> => {
   const lastByWriter = new Map<string, number>()
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const acknowledged = await killAfter(kind, location, round, 1 + ((round * 17) % 40))
     const store = await open()
     for (let writer = 0; writer < WRITERS; writer++) {

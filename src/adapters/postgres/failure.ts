@@ -16,8 +16,8 @@ export const codeOf = (error: unknown): string | undefined => {
   return typeof code === 'string' && /^[A-Z0-9_]{1,48}$/.test(code) ? code : undefined
 }
 
-/** Whether the server answered and goes on to serve this connection. */
-export const isAnswer = (error: unknown): boolean => SQLSTATE.test(codeOf(error) ?? '') && ['ERROR', 'WARNING'].includes((error as { severity?: string }).severity ?? '')
+/** Whether the server answered and goes on to serve this connection; after the others it closes it. */
+export const isAnswer = (error: unknown): boolean => SQLSTATE.test(codeOf(error) ?? '') && !/^(?:08|28|57P)/.test(codeOf(error) ?? '')
 
 /** Whether the server takes no connection now and may soon: it starts up or has no connection left. */
 export const isBusy = (error: unknown): boolean => ['57P03', '53300'].includes(codeOf(error) ?? '')
@@ -28,7 +28,8 @@ export const isRolledBack = (error: unknown): boolean => ['40001', '40P01'].incl
 /** Whether a transaction asked for more locks than the server has room for. */
 export const isOutOfLocks = (error: unknown): boolean => codeOf(error) === '53200'
 
-const SQLSTATE = /^[0-9A-Z]{5}$/
+/** Unlike Node's codes, each has a digit. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
 
 const reasonOf = (error: unknown, code: string | undefined): string => {
   if (code === undefined) return reasonWithoutCode(error)
