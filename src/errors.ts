@@ -96,3 +96,12 @@ export class MissingDependencyError extends MercuryError {
     super('MISSING_DEPENDENCY', `mercury-profiles/${entry} needs packages that are not installed; run: npm install ${packages.join(' ')}`, options)
   }
 }
+
+/** What was thrown, as text: a backend may throw anything, also what cannot be turned into text. */
+export const reasonOf = (thrown: unknown): string => {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown)
+  } catch {
+    return `a ${typeof thrown} was thrown`
+  }
+}

@@ -1,4 +1,4 @@
-import { MercuryError } from '../errors.ts'
+import { MercuryError, reasonOf } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { RECORD_REFRESH_BELOW_MS } from '../limits.ts'
@@ -85,7 +85,7 @@ const keepOneAlive = async (id: ProfileId, signer: Signer | undefined, signal: A
           relayed.push(router.name)
         } catch (error) {
           signal.throwIfAborted()
-          failed.push({ router: router.name, reason: error instanceof Error ? error.message : String(error) })
+          failed.push({ router: router.name, reason: reasonOf(error) })
         }
       })
     )

@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { equals } from 'uint8arrays'
 import { decodeCborMap, encodeCbor } from '../cbor.ts'
-import { MercuryError } from '../errors.ts'
+import { MercuryError, reasonOf } from '../errors.ts'
 import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import type { ProfileRecord } from '../naming/record.ts'
@@ -76,7 +76,7 @@ export class Outbox {
       await untilAborted(this.send(head, target, until), until)
       return { target, outcome: 'delivered', ms: performance.now() - started }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       return { target, outcome: 'failed', ms: performance.now() - started, reason, ...(error instanceof MercuryError ? { code: error.code } : {}) }
     }
   }

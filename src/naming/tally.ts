@@ -1,5 +1,5 @@
 import { toString } from 'uint8arrays'
-import { MercuryError } from '../errors.ts'
+import { MercuryError, reasonOf } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { RouterAnswer, RouterOutcome } from './answer.ts'
 import { InvalidRecordError } from './invalid-record.ts'
@@ -111,5 +111,5 @@ const sameValue = (a: IpnsRecord, b: IpnsRecord): boolean => toString(a.value, '
 
 const failure = (reason: unknown): { reason: string; code?: string } => {
   if (reason instanceof MercuryError) return { reason: reason.message, code: reason.code }
-  return { reason: reason instanceof Error ? reason.message : String(reason) }
+  return { reason: reasonOf(reason) }
 }

@@ -1,5 +1,5 @@
 import { compareUtf8, plainBytes } from '../bytes.ts'
-import { MercuryError, StoreError } from '../errors.ts'
+import { MercuryError, StoreError, reasonOf } from '../errors.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { HashStore } from './hash-store.ts'
 import { resolveRange, type KeyBounds } from './key-range.ts'
@@ -50,16 +50,7 @@ const createCall = (what: string) => async <T>({ signal }: { signal?: AbortSigna
 const typed = (what: string, error: unknown, signal: AbortSignal | undefined): unknown => {
   if (signal?.aborted) return signal.reason
   if (error instanceof MercuryError) return error
-  return new StoreError(`the ${what} failed: ${describe(error)}`, { cause: error })
-}
-
-/** Anything may be thrown, also what cannot be turned into text. */
-const describe = (error: unknown): string => {
-  try {
-    return error instanceof Error ? error.message : String(error)
-  } catch {
-    return typeof error
-  }
+  return new StoreError(`the ${what} failed: ${reasonOf(error)}`, { cause: error })
 }
 
 const bytesOrNothing = (what: string, value: unknown): Uint8Array | undefined => {

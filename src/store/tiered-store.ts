@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { MercuryError } from '../errors.ts'
+import { MercuryError, reasonOf } from '../errors.ts'
 import { verifyBlock } from './block.ts'
 import { createGate } from './gate.ts'
 import { BlockNotFoundError, type HashStore, type HashStoreOptions } from './hash-store.ts'
@@ -12,7 +12,7 @@ export class TiersFailedError extends MercuryError {
   readonly errors: readonly unknown[]
 
   constructor (errors: readonly unknown[]) {
-    super('STORE_FAILED', `${errors.length} tiers failed: ${errors.map((error) => (error instanceof Error ? error.message : String(error))).join('; ')}`, { cause: errors[0] })
+    super('STORE_FAILED', `${errors.length} tiers failed: ${errors.map(reasonOf).join('; ')}`, { cause: errors[0] })
     this.errors = errors
   }
 }

@@ -1,5 +1,5 @@
 import { copyState, type CopiedProfile } from '../../client/copy-state.ts'
-import { MercuryError } from '../../errors.ts'
+import { MercuryError, reasonOf } from '../../errors.ts'
 import { parseLink } from '../../identity/link.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import { readProfileRecord } from '../../naming/record.ts'
@@ -113,5 +113,3 @@ const inBatches = async function * (ids: AsyncIterable<ProfileId> | Iterable<Pro
   }
   if (batch.length > 0) yield batch
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
