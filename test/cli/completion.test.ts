@@ -27,7 +27,7 @@ describe('bash', () => {
   test('offers commands, then what belongs to each', async () => {
     expect(await offered('')).toEqual(expect.arrayContaining(commands.map(({ name }) => name)))
     expect(await offered('per')).toEqual(['persona'])
-    expect(await offered('persona', '')).toEqual(['list', 'create', 'use', 'show'])
+    expect(await offered('persona', '')).toEqual(['list', 'create', 'use', 'show', 'import', 'export'])
     expect(await offered('help', 'pub')).toEqual(['publish'])
     expect(await offered('completion', '')).toEqual(['bash', 'zsh', 'fish'])
     expect(await offered('publish', 'ali')).toEqual(expect.arrayContaining(['alice.yaml', 'alice.png']))

@@ -6,6 +6,7 @@ import { generateKeyPairFromSeed, privateKeyToProtobuf } from '@libp2p/crypto/ke
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createHeliaRouter } from '../../src/adapters/helia/index.ts'
 import type { Sink, Source } from '../../src/cli/host.ts'
+import { exportProfile } from '../../src/client/archive.ts'
 import { runCommandLine } from '../../src/cli/run.ts'
 import { keepInVault, readVault } from '../../src/cli/vault-file.ts'
 import { MercuryError, checkLimit } from '../../src/errors.ts'
@@ -15,7 +16,11 @@ import { parseProfileId } from '../../src/identity/profile-id.ts'
 import { openSeed } from '../../src/identity/seed.ts'
 import { createSigner } from '../../src/identity/signer.ts'
 import { openVault } from '../../src/identity/vault.ts'
+import { createRecord } from '../../src/naming/record.ts'
+import { signDocument } from '../../src/profile/document.ts'
 import { createSuccession, verifySuccession } from '../../src/profile/succession.ts'
+import { createHashStore } from '../../src/store/hash-store.ts'
+import { createMemoryStore } from '../../src/store/memory-store.ts'
 import { ELSEWHERE, kuboRecord } from '../kubo-record.ts'
 import { knows } from '../network.ts'
 import { Ended, cleanUp, errorOf, mercury, nextLine, start, temporaryFolder, type RunOptions } from './mercury.ts'
@@ -134,6 +139,17 @@ describe('persona import', () => {
     expect(answerOf(await persona(['import', 'key.pem'], { stdin: WORDS }))).toMatchObject({ index: 8, id })
     const adopted = (await openVault((await kept())[0]!)).find(({ index }) => index === 8)!
     expect(adopted.pledge.next).toEqual((await seed.persona(8)).pledge.next)
+  })
+
+  test('goes on with a profile that the key had, and links to it by the pledge that it shows', async () => {
+    await persona(['import', 'key.pem', 'blog'])
+    await persona(['use', 'blog'])
+    const signer = await createSigner(key)
+    const signed = await signDocument({ name: 'Before' }, signer, { seq: 7, prev: null, time: 0 })
+    const archive = await exportProfile({ record: await createRecord(signed, signer), document: signed.bytes }, createHashStore(createMemoryStore()))
+    await json(['--offline', 'import', '-'], { stdin: archive })
+    const published = answerOf(await json(['--offline', 'publish', '-'], { stdin: 'name: Blog' }))
+    expect(published).toMatchObject({ id, link: `mercury:${id}` })
   })
 
   test('does not undo what another command put into the vault meanwhile', async () => {

@@ -1,5 +1,7 @@
 import { dirname } from 'node:path'
+import type { Profiles } from '../../client/profiles.ts'
 import { formatLink } from '../../identity/link.ts'
+import type { ProfileId } from '../../identity/profile-id.ts'
 import { encodeAttributes, readKind, readListed, type ProfileDraft } from '../../profile/draft.ts'
 import { MAX_VCARD_BYTES, isVcard } from '../../vcard.ts'
 import type { Command } from '../command.ts'
@@ -46,7 +48,7 @@ Of a vCard, version 3.0 or 4.0, the name, note, categories, language, place, pic
     const draft: ProfileDraft = picture ? { ...content, avatar: await profiles.attach(picture.bytes, { type: picture.type, signal: session.signal }) } : content
     const first = personas.some(({ id, fresh }) => id === persona.id && fresh)
     const delivered = await notFresh(persona.id, session, async () => deliver(session, async (options) => profiles.publish(draft, persona, { ...options, first })))
-    const link = formatLink({ id: persona.id, next: persona.pledge.next })
+    const link = await linkTo(persona.id, profiles, session)
     const { paint } = session.output
     await session.output.answer({ ...deliveryJson(delivered), link }, [
       `${session.offline ? 'Saved' : 'Published'} ${paint('bold', oneLine(draft.name ?? 'your profile'))}, version ${delivered.sequence}`,
@@ -56,6 +58,12 @@ Of a vCard, version 3.0 or 4.0, the name, note, categories, language, place, pic
       session.offline ? 'Send it when you are online: mercury serve' : `Anybody can read it now: mercury resolve ${delivered.id}`
     ])
   }
+}
+
+/** With the pledge that the profile shows: one whose key was imported may have been published without any. */
+const linkTo = async (id: ProfileId, profiles: Profiles, { signal }: Session): Promise<string> => {
+  const { document: { next } } = await profiles.resolve(id, { policy: 'offline', signal })
+  return formatLink({ id, ...(next ? { next } : {}) })
 }
 
 const readProfile = async (session: Session, name: string): Promise<{ content: Record<string, unknown>; picture?: Picture | undefined; lost: readonly string[] }> => {
