@@ -69,6 +69,8 @@ const open = async (transport: Pick<typeof import('node:http'), 'request'>, url:
   const request = transport.request(url, options)
   request.once('response', resolve)
   request.on('error', (error) => reject(options.signal?.aborted ? options.signal.reason : error))
+  // An answer that changes the protocol ends the connection without an error.
+  request.once('close', () => reject(new Error('the connection was closed before an answer came')))
   request.end()
   return promise
 }
