@@ -8,7 +8,7 @@ import type { ProfileId } from './identity/profile-id.ts'
 import type { Signer } from './identity/signer.ts'
 import { SECOND_MS } from './limits.ts'
 import type { NameRouter } from './naming/name-router.ts'
-import { assembleBlocks, isOwnNode, readLayout, type Layout, type LayoutOptions } from './node/layout.ts'
+import { assembleBlocks, isOwnNode, readLayout, withOneOfGateways, type Layout, type LayoutOptions } from './node/layout.ts'
 import { createOfflineBlocks, createOfflineRouter, createOfflineStore } from './node/offline.ts'
 import { openBlocksPlace, openRouterPlace, openStatePlace, type Environment, type OtherPlace, type PlaceContext } from './node/open-place.ts'
 import type { Place } from './node/place.ts'
@@ -17,6 +17,7 @@ import type { KeyValueStore } from './store/key-value-store.ts'
 
 export { AMINO_DHT } from './adapters/helia/index.ts'
 export { OfflineError } from './node/offline.ts'
+export { MAINLINE_BOOTSTRAP } from './node/open-place.ts'
 export { InvalidPlaceError } from './node/place.ts'
 export type { LayoutOptions } from './node/layout.ts'
 
@@ -115,7 +116,7 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
   const state = await openStatePlace(layout.state as OtherPlace, context)
   const places = { ...context, state }
   const node = needsNode && !offline ? await openNode(options, layout, keep) : undefined
-  const blocks = assembleBlocks(await inOrder(layout.blocks, (place) => openBlocks(place, node, places, offline)), keep)
+  const blocks = assembleBlocks(await inOrder(withOneOfGateways(layout.blocks), (place) => openBlocks(place, node, places, offline)), keep)
   const routers = await inOrder(layout.routers, (place) => openRouter(place, node, places, offline))
   const profiles = keep(createProfiles({ blocks, routers, state, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }))
   let closed: Promise<void> | undefined

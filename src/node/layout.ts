@@ -41,6 +41,12 @@ export const readLayout = ({ blocks = 'ipfs', state = 'level', routers = ['dht']
 /** Whether the program runs an IPFS node of its own for it. */
 export const isOwnNode = (place: Place): place is Place & { type: 'ipfs' | 'dht' | 'pubsub' } => place.type === 'ipfs' || place.type === 'dht' || place.type === 'pubsub'
 
+/** Gateways are raced, so all of them are one store, in the place of the first. */
+export const withOneOfGateways = (places: readonly Place[]): Place[] => {
+  const urls = places.flatMap((place) => (place.type === 'http' ? place.urls : []))
+  return places.flatMap((place): Place[] => (place.type !== 'http' ? [place] : place.urls[0] === urls[0] ? [{ type: 'http', urls }] : []))
+}
+
 /** Several stores as one: tiers of a hash space, and where there are several spaces a web of them, whose default is that of the first. */
 export const assembleBlocks = (stores: readonly HashStore[], keep: <T extends { close(): Promise<void> }>(part: T) => T): HashStore => {
   const spaces = [...Map.groupBy(stores, ({ space }) => space).values()].map((tiers) => (tiers.length === 1 ? tiers[0]! : keep(createTieredStore(tiers))))

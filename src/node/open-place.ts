@@ -65,7 +65,7 @@ export const openBlocksPlace = async (place: OtherPlace, context: PlaceContext):
     }
     case 'http': {
       const { createGatewayStore } = await import('../adapters/gateway.ts')
-      return context.keep(createGatewayStore({ urls: [place.url], allowPrivate: true }))
+      return context.keep(createGatewayStore({ urls: place.urls, allowPrivate: true }))
     }
     case 'bittorrent': {
       const { createBittorrentStore } = await import('../adapters/bittorrent/index.ts')
@@ -81,21 +81,24 @@ export const openRouterPlace = async (place: OtherPlace, context: PlaceContext):
   switch (place.type) {
     case 'http': {
       const { createDelegatedRouter } = await import('../adapters/delegated.ts')
-      return context.keep(createDelegatedRouter({ url: place.url, allowPrivate: true }))
+      return context.keep(createDelegatedRouter({ url: place.urls[0]!, allowPrivate: true }))
     }
     case 'kubo': {
       const { createKuboRouter } = await import('../adapters/kubo/index.ts')
-      return context.keep(createKuboRouter({ url: place.url, authorization: context.env.KUBO_AUTHORIZATION, allowPrivate: true }))
+      return context.keep(createKuboRouter({ url: place.url, authorization: context.env.KUBO_AUTHORIZATION }))
     }
     case 'bittorrent': {
       const { createBittorrentRouter } = await import('../adapters/bittorrent/index.ts')
-      return context.keep(createBittorrentRouter(await bittorrentNode(place, context), { signers: context.signers }))
+      return context.keep(createBittorrentRouter(await bittorrentNode(place, context), { signers: context.signers, ...(context.state ? { state: createPrefixStore(context.state, 'bittorrent-names/') } : {}) }))
     }
     default: throw new TypeError(`${place.type} routes no names`)
   }
 }
 
-const bittorrentNode = ({ host, port, bootstrap }: Extract<Place, { type: 'bittorrent' }>, context: PlaceContext): Promise<BittorrentNode> => {
+/** How a new node finds the public BitTorrent DHT, as BitTorrent programs do. */
+export const MAINLINE_BOOTSTRAP: readonly string[] = ['router.bittorrent.com:6881', 'dht.transmissionbt.com:6881', 'router.utorrent.com:6881']
+
+const bittorrentNode = ({ host, port, bootstrap = MAINLINE_BOOTSTRAP }: Extract<Place, { type: 'bittorrent' }>, context: PlaceContext): Promise<BittorrentNode> => {
   context.bittorrent ??= (async () => {
     const { openBittorrentNode } = await import('../adapters/bittorrent/index.ts')
     return context.keep(await openBittorrentNode({ host, port, bootstrap }))

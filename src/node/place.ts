@@ -9,8 +9,8 @@ export type Place =
   | { readonly type: 'postgres'; readonly url: string; readonly table?: string }
   | { readonly type: 's3'; readonly bucket: string; readonly prefix: string; readonly endpoint?: string; readonly region?: string; readonly pathStyle?: boolean }
   | { readonly type: 'kubo'; readonly url: string }
-  /** A gateway to blocks, a delegated router to names. */
-  | { readonly type: 'http'; readonly url: string }
+  /** Gateways to blocks, which are raced, or one delegated router to names. */
+  | { readonly type: 'http'; readonly urls: readonly string[] }
   | { readonly type: 'bittorrent'; readonly host?: string; readonly port?: number; readonly bootstrap?: readonly string[] }
 
 /** What a place is for. */
@@ -55,7 +55,7 @@ export const describePlace = (place: Place): string => {
     case 'postgres': return place.table === undefined ? place.url : `${place.url}?table=${place.table}`
     case 's3': return `s3://${place.bucket}${place.prefix === '' ? '' : `/${place.prefix}`}${place.endpoint === undefined ? '' : ` at ${place.endpoint}`}`
     case 'kubo': return `kubo at ${place.url}`
-    case 'http': return place.url
+    case 'http': return place.urls.join(', ')
     case 'bittorrent': return place.host === undefined ? 'bittorrent' : `bittorrent://${place.host}:${place.port ?? 0}`
     default: return place.type
   }
@@ -86,7 +86,7 @@ const parseUrl = (role: Role, text: string): Place => {
     case 'kubo+http:': options(); return { type: 'kubo', url: withoutQuery(url).replace(/^kubo(\+http)?:/, 'http:') }
     case 'kubo+https:': options(); return { type: 'kubo', url: withoutQuery(url).replace(/^kubo\+https:/, 'https:') }
     case 'https:':
-    case 'http:': options(); return { type: 'http', url: url.href.replace(/\/$/, '') }
+    case 'http:': options(); return { type: 'http', urls: [url.href.replace(/\/$/, '')] }
     case 'bittorrent:': {
       const { bootstrap } = options('bootstrap')
       return { type: 'bittorrent', ...(url.hostname === '' ? {} : { host: url.hostname, port: Number(url.port) }), ...(bootstrap === undefined ? {} : { bootstrap: bootstrap.split(',') }) }

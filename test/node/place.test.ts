@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { assembleBlocks, readLayout } from '../../src/node/layout.ts'
+import { assembleBlocks, readLayout, withOneOfGateways } from '../../src/node/layout.ts'
 import { describePlace, parsePlace, type Role } from '../../src/node/place.ts'
 import { createHashStore } from '../../src/store/hash-store.ts'
 import { createMemoryStore } from '../../src/store/memory-store.ts'
@@ -12,7 +12,7 @@ describe('parsePlace', () => {
     ['blocks', 'fs:backup', { type: 'fs', location: 'backup' }],
     ['blocks', 's3://profiles', { type: 's3', bucket: 'profiles', prefix: '' }],
     ['blocks', 's3://profiles/a%20b/c?endpoint=https://s3.example:9000&region=eu-1&style=virtual', { type: 's3', bucket: 'profiles', prefix: 'a b/c', endpoint: 'https://s3.example:9000', region: 'eu-1', pathStyle: false }],
-    ['blocks', 'https://gateway.example/', { type: 'http', url: 'https://gateway.example' }],
+    ['blocks', 'https://gateway.example/', { type: 'http', urls: ['https://gateway.example'] }],
     ['blocks', 'bittorrent', { type: 'bittorrent' }],
     ['state', 'level', { type: 'level' }],
     ['state', 'postgres://mercury@db.example:5433/profiles', { type: 'postgres', url: 'postgres://mercury@db.example:5433/profiles' }],
@@ -21,7 +21,7 @@ describe('parsePlace', () => {
     ['router', 'pubsub', { type: 'pubsub' }],
     ['router', 'kubo://127.0.0.1:5001', { type: 'kubo', url: 'http://127.0.0.1:5001' }],
     ['router', 'kubo+https://kubo.example/rpc', { type: 'kubo', url: 'https://kubo.example/rpc' }],
-    ['router', 'http://127.0.0.1:8080/base', { type: 'http', url: 'http://127.0.0.1:8080/base' }],
+    ['router', 'http://127.0.0.1:8080/base', { type: 'http', urls: ['http://127.0.0.1:8080/base'] }],
     ['router', 'bittorrent://127.0.0.1:6881?bootstrap=127.0.0.1:1,127.0.0.1:2', { type: 'bittorrent', host: '127.0.0.1', port: 6881, bootstrap: ['127.0.0.1:1', '127.0.0.1:2'] }]
   ])('%s: %s', (role, text, place) => {
     expect(parsePlace(role, text)).toEqual(place)
@@ -74,13 +74,21 @@ describe('parsePlace', () => {
 describe('readLayout', () => {
   it('is the IPFS node, LevelDB and the DHT where nothing is said; homes are routers', () => {
     expect(readLayout({})).toEqual({ blocks: [{ type: 'ipfs' }], state: { type: 'level' }, routers: [{ type: 'dht' }] })
-    expect(readLayout({ routers: [], homes: ['https://home.example', 'https://home.example'] }).routers).toEqual([{ type: 'http', url: 'https://home.example' }])
+    expect(readLayout({ routers: [], homes: ['https://home.example', 'https://home.example'] }).routers).toEqual([{ type: 'http', urls: ['https://home.example'] }])
   })
 
   it('refuses a place that is there twice, and blocks that are nowhere', () => {
     expect(() => readLayout({ blocks: ['level:a', 'level:a'] })).toThrowError(expect.objectContaining({ code: 'INVALID_PLACE' }))
     expect(() => readLayout({ routers: ['https://a/'], homes: ['https://a'] })).toThrowError(expect.objectContaining({ code: 'INVALID_PLACE' }))
     expect(() => readLayout({ blocks: [] })).toThrowError(expect.objectContaining({ code: 'INVALID_PLACE' }))
+  })
+})
+
+describe('withOneOfGateways', () => {
+  it('puts all gateways together where the first of them stood', () => {
+    const { blocks } = readLayout({ blocks: ['memory', 'https://a', 'level', 'https://b'] })
+    expect(withOneOfGateways(blocks)).toEqual([{ type: 'memory' }, { type: 'http', urls: ['https://a', 'https://b'] }, { type: 'level' }])
+    expect(withOneOfGateways([{ type: 'ipfs' }])).toEqual([{ type: 'ipfs' }])
   })
 })
 
