@@ -38,10 +38,12 @@ export const startReannouncer = ({ wait = waitUnreferenced, now = Date.now }: { 
   const slotMs = PERIOD_MS / SLOTS
 
   const rounds = async (signal: AbortSignal): Promise<void> => {
+    let pause = slotMs
     for (let number = Math.floor(now() / slotMs); ; number++) {
+      await wait(pause, signal)
       const started = now()
       await runSlot(slotOf(number % SLOTS), signal)
-      await wait(Math.min(slotMs, Math.max(0, started + slotMs - now())), signal)
+      pause = Math.min(slotMs, Math.max(0, started + slotMs - now()))
     }
   }
 

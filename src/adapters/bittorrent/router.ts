@@ -107,8 +107,11 @@ export const createBittorrentRouter = ({ dht, keep }: BittorrentNode, { signers 
     const { publicKey, item, items, until } = decodeKeptName(value)
     try {
       if (until <= Date.now()) throw new ConflictError('the record has expired')
-      await putPieces(dht, items, { signal })
-      await dht.putMutable({ publicKey }, async () => item, { signal })
+      await dht.putMutable({ publicKey }, async (held) => {
+        if (held.some(({ seq }) => seq > item.seq)) throw new ConflictError('the BitTorrent DHT holds a newer item')
+        await putPieces(dht, items, { signal })
+        return item
+      }, { signal })
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error
       // A newer one has taken its place: whoever put that keeps it alive. Unless it was this router, meanwhile.
