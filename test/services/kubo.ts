@@ -28,6 +28,8 @@ export interface KuboService extends Service {
   readonly address: string
   /** One command of the RPC API; `query` as in a URL. @returns the answer, for a status of 200 */
   post(command: string, query: string): Promise<Response>
+  /** Connects to a multiaddr with its peer ID. */
+  connect(peer: string): Promise<void>
   /** Resolves when the LAN DHT of this node knows `count` peers that are connected. */
   knows(count: number): Promise<void>
   /** Runs `ipfs` with `args` on this node; `input` goes to its stdin. @returns what it printed */
@@ -38,12 +40,23 @@ export interface KuboService extends Service {
 export const KUBO_LAN_DHT = '/ipfs/lan/kad/1.0.0'
 
 /** A Kubo node on loopback: server of the LAN DHT, gateway with the routing API. */
-export const openKuboService = async ({ bootstrap = [], ...options }: KuboOptions = {}): Promise<KuboService> => (await prepareKubo(options)).open(bootstrap)
+export const openKuboService = async ({ bootstrap = [], ...options }: KuboOptions = {}): Promise<KuboService> => {
+  const { open, meet } = await prepareKubo(options)
+  const service = await open()
+  await meet(bootstrap, bootstrap)
+  return service
+}
 
 interface PreparedKubo {
   readonly address: string
   /** Starts it for the first time. */
-  open(bootstrap: readonly string[]): Promise<KuboService>
+  open(): Promise<KuboService>
+  /**
+   * Connects to `dialled` now, and by itself to `known` from the next start on.
+   *
+   * Kubo's Bitswap may never learn of a peer that connects while Kubo starts, so the first start has nobody to connect to.
+   */
+  meet(dialled: readonly string[], known: readonly string[]): Promise<void>
 }
 
 const prepareKubo = async ({ location, token }: Omit<KuboOptions, 'bootstrap'>): Promise<PreparedKubo> => {
@@ -90,6 +103,9 @@ const prepareKubo = async ({ location, token }: Omit<KuboOptions, 'bootstrap'>):
     peerId,
     address,
     post,
+    async connect (peer) {
+      await post('swarm/connect', `arg=${encodeURIComponent(peer)}`)
+    },
     async knows (count) {
       while (await connectedPeers(await post('stats/dht', 'arg=lan')) < count) await delay(10)
     },
@@ -103,10 +119,14 @@ const prepareKubo = async ({ location, token }: Omit<KuboOptions, 'bootstrap'>):
   }
   return {
     address,
-    async open (bootstrap) {
-      await configure(bootstrap)
+    async open () {
+      await configure([])
       await start()
       return service
+    },
+    async meet (dialled, known) {
+      for (const peer of dialled) await service.connect(peer)
+      await configure(known)
     }
   }
 }
@@ -120,7 +140,8 @@ export interface KuboNetwork {
 export const openKuboNetwork = async (count: number, options: Pick<KuboOptions, 'token'> = {}): Promise<KuboNetwork> => {
   const prepared = await Promise.all(Array.from({ length: count }, async () => prepareKubo(options)))
   const addresses = prepared.map(({ address }) => address)
-  const nodes = await Promise.all(prepared.map(async ({ address, open }) => open(addresses.filter((other) => other !== address))))
+  const nodes = await Promise.all(prepared.map(async ({ open }) => open()))
+  for (const [i, { address, meet }] of prepared.entries()) await meet(addresses.slice(0, i), addresses.filter((other) => other !== address))
   await Promise.all(nodes.map(async (node) => node.knows(count - 1)))
   return {
     nodes,
