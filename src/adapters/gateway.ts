@@ -18,7 +18,7 @@ export interface GatewayStoreOptions extends ServiceOptions {
   format?: GatewayFormat
   /** How long one gateway may be silent before the next is asked, too, in milliseconds. @default 1 s */
   hedgeMs?: number
-  /** Whether https URLs among the hints of a `get`, at most 4, are asked as further gateways. Who wrote them learns who reads. @default ask */
+  /** Whether https URLs among the hints of a `get`, at most 4 of other hosts, are asked as further gateways. Who wrote them learns who reads. @default ask */
   hints?: 'ask' | 'ignore'
   /** Fetches from hints, which are strangers' URLs. @default {@link createPublicFetch}; where there is no Node, hints are not asked */
   hintFetch?: typeof globalThis.fetch
@@ -46,8 +46,13 @@ export const createGatewayStore = ({ urls, format = 'raw', hedgeMs = SECOND_MS, 
 
   const gatewaysOf = (hints: readonly string[]): readonly Gateway[] => {
     if (hintPolicy === 'ignore' || !hintFetch) return []
-    return hints.filter(isHttps).slice(0, MAX_HINTS).flatMap((url) => openHint(url, { format, fetch: hintFetch, timeoutMs: service.timeoutMs }))
-      .filter(({ host }, i, all) => ![...gateways, ...all.slice(0, i)].some((other) => other.host === host))
+    const found = new Map<string, Gateway>()
+    for (const url of hints.filter(isHttps)) {
+      const gateway = openHint(url, { format, fetch: hintFetch, timeoutMs: service.timeoutMs })
+      if (gateway && !gateways.some(({ host }) => host === gateway.host)) found.set(gateway.host, found.get(gateway.host) ?? gateway)
+      if (found.size === MAX_HINTS) break
+    }
+    return [...found.values()]
   }
 
   return {
@@ -73,11 +78,11 @@ export const createGatewayStore = ({ urls, format = 'raw', hedgeMs = SECOND_MS, 
 }
 
 /** Hints come out of documents, so one that is no URL, or a private one, is passed over. */
-const openHint = (url: string, options: ServiceOptions & { format: GatewayFormat }): Gateway[] => {
+const openHint = (url: string, options: ServiceOptions & { format: GatewayFormat }): Gateway | undefined => {
   try {
-    return [createGateway({ url, ...options })]
+    return createGateway({ url, ...options })
   } catch (error) {
-    if (error instanceof InvalidUrlError) return []
+    if (error instanceof InvalidUrlError) return undefined
     throw error
   }
 }

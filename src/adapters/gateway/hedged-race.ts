@@ -35,7 +35,7 @@ export const raceHedged = async <T>(attempts: readonly ((signal: AbortSignal) =>
   const run = async (attempt: (signal: AbortSignal) => Promise<T | undefined>, index: number): Promise<void> => {
     try {
       const value = await attempt(both)
-      if (value !== undefined) resolve(value)
+      if (value !== undefined) return resolve(value)
     } catch (error) {
       failures.push({ index, error })
     }
