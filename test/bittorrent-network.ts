@@ -88,8 +88,8 @@ export interface Swarm {
   close(): Promise<void>
 }
 
-/** `count` hostile nodes, each with a port of its own, that name the next eight, ever closer to `target`; `answer` says what each holds. */
-export const openSwarm = async (count: number, target: Buffer, answer: (index: number) => BencodeMap): Promise<Swarm> => {
+/** `count` hostile nodes, each with a port of its own, that name the next eight, ever closer to `target`; `answer` says what each holds under what is wanted. */
+export const openSwarm = async (count: number, target: Buffer, answer: (index: number, wanted: Buffer) => BencodeMap): Promise<Swarm> => {
   let asked = 0
   const sockets = await Promise.all(Array.from({ length: count }, async () => {
     const socket = createSocket('udp4')
@@ -110,10 +110,10 @@ export const openSwarm = async (count: number, target: Buffer, answer: (index: n
   })
   for (const [i, socket] of sockets.entries()) {
     socket.on('message', (packet: Buffer, from) => {
-      const { t, q } = decodeBencode(packet, 4_096) as { t: Buffer; q: Buffer }
+      const { t, q, a } = decodeBencode(packet, 4_096) as unknown as { t: Buffer; q: Buffer; a: { target: Buffer } }
       if (q.equals(Buffer.from('get'))) asked++
       const nodes = Buffer.concat(compact.slice(i + 1, i + 9))
-      socket.send(encodeBencode({ t, y: Buffer.from('r'), r: { id: ids[i]!, token: Buffer.from('t'), nodes, ...answer(i) } }), from.port, from.address)
+      socket.send(encodeBencode({ t, y: Buffer.from('r'), r: { id: ids[i]!, token: Buffer.from('t'), nodes, ...answer(i, a.target) } }), from.port, from.address)
     })
   }
   return {

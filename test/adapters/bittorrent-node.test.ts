@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createAllowance } from '../../src/adapters/bittorrent/allowance.ts'
 import { createBittorrentRouter, createBittorrentStore, openBittorrentNode, type BittorrentNode, type BittorrentNodeOptions } from '../../src/adapters/bittorrent/index.ts'
+import { decodeBencode, encodeBencode } from '../../src/adapters/bittorrent/bencode.ts'
 import { itemSignedBytes } from '../../src/adapters/bittorrent/item.ts'
 import { BITTORRENT_PACKAGES } from '../../src/adapters/bittorrent/node.ts'
 import { createTurns } from '../../src/adapters/bittorrent/turns.ts'
 import { createSigner } from '../../src/identity/signer.ts'
-import { closePlainNode, getPlainly, openPlainNode, openSwarm, putPlainly, until } from '../bittorrent-network.ts'
+import { closePlainNode, getPlainly, openBittorrentNetwork, openPlainNode, openSwarm, putPlainly, until } from '../bittorrent-network.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => { for (const close of closers.splice(0).reverse()) await close() })
@@ -62,6 +65,39 @@ describe('a node', () => {
     await until(() => client.peers() > 0 && other.peers() > 0)
     for (const node of [client, other]) await node.dht.getImmutable(new Uint8Array(20), { signal: new AbortController().signal })
     expect(server.peers()).toBe(1)
+  })
+
+  it('takes an answer from the address that it asked, and from no other', async () => {
+    const [asked, other] = await Promise.all([0, 1].map(async () => {
+      const socket = createSocket('udp4')
+      socket.bind(0, '127.0.0.1')
+      await once(socket, 'listening')
+      closers.push(async () => { socket.close() })
+      return socket
+    })) as [Socket, Socket]
+    let answering = other
+    asked.on('message', (packet: Buffer, from) => {
+      const { t } = decodeBencode(packet, 4_096) as { t: Buffer }
+      answering.send(encodeBencode({ t, y: Buffer.from('r'), r: { id: Buffer.alloc(20, 1) } }), from.port, from.address)
+    })
+    const node = await open({ bootstrap: [`127.0.0.1:${asked.address().port}`], answerMs: 100 })
+    const { signal } = new AbortController()
+    await expect(node.dht.getImmutable(new Uint8Array(20), { signal })).rejects.toMatchObject({ code: 'UNREACHABLE' })
+    answering = asked
+    expect(await node.dht.getImmutable(new Uint8Array(20), { signal })).toBeUndefined()
+  })
+
+  it('puts an item at the eight nodes that are closest to it', async () => {
+    const network = await openBittorrentNetwork(14)
+    closers.push(network.close)
+    const node = await network.join({ dht: 'client' })
+    const value = Buffer.from('value')
+    const target = sha1(Buffer.from('5:value'))
+    const distance = (id: Buffer): string => Buffer.from(id.map((byte, i) => byte ^ target[i]!)).toString('hex')
+    const at: Buffer[] = []
+    for (const plain of network.plain) plain.on('put', () => at.push(plain.nodeId))
+    await node.dht.putImmutable(value, { signal: new AbortController().signal })
+    expect(at.map(distance).sort()).toEqual(network.plain.map(({ nodeId }) => distance(nodeId)).sort().slice(0, 8))
   })
 
   it('asks no private address unless it may', async () => {

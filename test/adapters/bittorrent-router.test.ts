@@ -120,20 +120,31 @@ describe('versions', () => {
 
   it('what is no record of ours under the key gives way, and is no absence', async () => {
     const network = await openNetwork()
-    expect(await putItem(network, { seq: 900, v: [Buffer.alloc(20, 7)] })).toBeGreaterThan(0)
+    expect(await putItem(network, { seq: 900, v: Buffer.from('something else') })).toBeGreaterThan(0)
     const router = createBittorrentRouter(await network.join(), { signers: [alice] })
-    await expect(collect(router)).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
     const record = await recordOf({ seq: 3 })
     await router.put(alice.id, record)
     expect(await collect(router)).toEqual([record])
-    expect((await getPlainly(network.plain[0]!, sha1(alice.publicKey)))?.seq).toBe(901)
+    expect((await getPlainly(network.plain[1]!, sha1(alice.publicKey)))?.seq).toBe(901)
+  })
+
+  it('an item whose pieces cannot be had is no absence, and no older record is put over it', async () => {
+    const network = await openNetwork()
+    expect(await putItem(network, { seq: 900, v: [Buffer.alloc(20, 7)] })).toBeGreaterThan(0)
+    const router = createBittorrentRouter(await network.join(), { signers: [alice] })
+    await expect(collect(router)).rejects.toMatchObject({ code: 'ROUTER_FAILED' })
+    await expect(router.put(alice.id, await recordOf({ seq: 899 }))).rejects.toMatchObject({ code: 'ROUTER_FAILED', message: expect.stringContaining('item 900') })
+    const record = await recordOf({ seq: 900 })
+    await router.put(alice.id, record)
+    expect(await collect(router)).toEqual([record])
+    expect((await getPlainly(network.plain[1]!, sha1(alice.publicKey)))?.seq).toBe(901)
   })
 })
 
 describe('without the signer', () => {
   it('keeps a name alive: puts again the item that the DHT holds, and one that the DHT has forgotten', async () => {
     const [network, later] = [await openNetwork(), await openNetwork()]
-    const record = await recordOf({ bytes: 1_500 })
+    const record = await recordOf({ bytes: 10_240 })
     await createBittorrentRouter(await network.join(), { signers: [alice] }).put(alice.id, record)
     const state = createMemoryStore()
     await createBittorrentRouter(await network.join(), { state }).put(alice.id, record)

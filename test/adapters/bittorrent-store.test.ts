@@ -12,7 +12,7 @@ import { cutIntoPieces, joinPieces } from '../../src/adapters/bittorrent/pieces.
 import { openLevelStore } from '../../src/adapters/level.ts'
 import { DAG_CBOR, RAW, cidOf } from '../../src/store/block.ts'
 import { createMemoryStore } from '../../src/store/memory-store.ts'
-import { getPlainly, makeHostile, openBittorrentNetwork, putPlainly, type BittorrentNetwork } from '../bittorrent-network.ts'
+import { getPlainly, makeHostile, openBittorrentNetwork, openSwarm, putPlainly, until, type BittorrentNetwork } from '../bittorrent-network.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => { for (const close of closers.splice(0).reverse()) await close() })
@@ -35,12 +35,13 @@ const pointerOf = (cid: CID) => {
   const seed = createHash('sha256').update('mercury/bittorrent/block/1\0').update(cid.multihash.digest).digest()
   const privateKey = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]), format: 'der', type: 'pkcs8' })
   const k = Buffer.from(createPublicKey(privateKey).export({ format: 'jwk' }).x!, 'base64url')
+  const signItem = (salt: string, seq: number, v: Buffer | Buffer[]) => ({ k, seq, v, sig: sign(null, itemSignedBytes({ salt: Buffer.from(salt) }, { seq, v }), privateKey) })
   return {
     targetOf: (salt: string) => sha1(Buffer.concat([k, Buffer.from(salt)])),
+    sign: signItem,
     /** By two nodes, as one does not put at itself. */
     write: async (network: BittorrentNetwork, salt: string, seq: number, v: Buffer | Buffer[]) => {
-      const sig = sign(null, itemSignedBytes({ salt: Buffer.from(salt) }, { seq, v }), privateKey)
-      for (const node of network.plain.slice(0, 2)) expect(await putPlainly(node, { k, salt: Buffer.from(salt), seq, v, sig })).toBeGreaterThan(0)
+      for (const node of network.plain.slice(0, 2)) expect(await putPlainly(node, { ...signItem(salt, seq, v), salt: Buffer.from(salt) })).toBeGreaterThan(0)
     }
   }
 }
@@ -153,6 +154,27 @@ describe('who knows the CID', () => {
     expect(await store.get(cid)).toEqual(bytes)
     await pointer.write(network, '2', Number.MAX_SAFE_INTEGER, Buffer.from('elsewhere'))
     await expect(store.put(cid, bytes)).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
+  it('costs a reader three guesses for each pointer', async () => {
+    const { cid } = await blockOf(700)
+    const pointer = pointerOf(cid)
+    const salts = ['0', '1', '2']
+    const guesses = new Set<string>()
+    const lies = salts.map((salt) => Array.from({ length: 20 }, (_, i) => pointer.sign(salt, i + 1, [Buffer.alloc(20, i + 1)])))
+    const swarm = await openSwarm(20, pointer.targetOf('0'), (i, wanted) => {
+      const salt = salts.findIndex((each) => pointer.targetOf(each).equals(wanted))
+      if (salt === -1) guesses.add(wanted.toString('hex'))
+      return salt === -1 ? {} : lies[salt]![i]!
+    })
+    const node = await openBittorrentNode({ host: '127.0.0.1', bootstrap: swarm.bootstrap })
+    closers.push(swarm.close, node.close)
+    await until(() => node.peers() > 0)
+    guesses.clear()
+    expect(await createBittorrentStore(node).get(cid)).toBeUndefined()
+    const pieces = [...guesses].filter((wanted) => new Set(wanted.match(/../g)).size === 1)
+    expect(pieces.length).toBeGreaterThan(0)
+    expect(pieces.length).toBeLessThanOrEqual(9)
   })
 
   it('and answers for the pieces himself cannot forge the block', async () => {

@@ -1,5 +1,5 @@
 import { toString } from 'uint8arrays'
-import { ClosedError, ConflictError, InvalidSignatureError, MercuryError, checkLimit } from '../../errors.ts'
+import { ClosedError, ConflictError, InvalidSignatureError, MercuryError, StoreError, checkLimit } from '../../errors.ts'
 import { publicKeyOf, type ProfileId } from '../../identity/profile-id.ts'
 import type { Signer } from '../../identity/signer.ts'
 import type { NameRouter } from '../../naming/name-router.ts'
@@ -9,7 +9,7 @@ import { createMemoryStore } from '../../store/memory-store.ts'
 import { untilAborted } from '../../until-aborted.ts'
 import { cancellable } from '../cancellable.ts'
 import { RouterFailedError } from '../router-failed.ts'
-import type { Bencode } from './bencode.ts'
+import { isList, type Bencode } from './bencode.ts'
 import { MAX_SEQ, isSameValue, isSignedItem, itemSignedBytes, type MutableItem } from './item.ts'
 import { decodeKeptName, encodeKeptName } from './kept-name.ts'
 import type { BittorrentNode } from './node.ts'
@@ -71,15 +71,17 @@ export const createBittorrentRouter = ({ dht, keep }: BittorrentNode, { signers 
     await state.put(nameKey(id), encodeKeptName({ ...key, item, items, until: record.validUntil.getTime() }), { signal })
   }
 
-  /** The highest item, if it is of this record. @throws ConflictError when it is of a better one */
+  /** The highest item, if it is of this record. @throws ConflictError when it is of a better one, StoreError when it may be */
   const itemToRepeat = async (record: IpnsRecord, root: Bencode, known: readonly MutableItem[], signal: AbortSignal): Promise<MutableItem | undefined> => {
     const highest = highestOf(known)
-    const same = highest.find(({ v }) => isSameValue(v, root))
-    for (const { v } of highest) {
+    for (const { seq, v } of highest) {
+      if (isSameValue(v, root)) continue
       const other = await readRecord(record.id, v, signal)
       if (other && compareRecords(other, record) > 0) throw new ConflictError(`the BitTorrent DHT holds a newer record of ${record.id}; its sequence is ${other.sequence}`)
+      // Whoever withholds the pieces of a newer record must not bring its owner to put an older one over it.
+      if (!other && isList(v) && seq > record.sequence) throw new StoreError(`nodes of the BitTorrent DHT hold item ${seq} of ${record.id}, but not its pieces`)
     }
-    return same
+    return highest.find(({ v }) => isSameValue(v, root))
   }
 
   /** A number above all that is known, so that nodes take it; the record's sequence where that is one. */
