@@ -85,7 +85,7 @@ export class Outbox {
     const { blocks, pins, routers } = this.parts
     if (target === BLOCKS_TARGET) {
       await blocks.put(record.cid, documentBytes, { signal })
-      await pins?.pin(record.id, [record.cid], { signal })
+      await pins?.pin(record.id, [record.cid], { version: record.sequence, signal })
       return
     }
     await routers.find(({ name }) => name === target)!.put(record.id, record.bytes, { signal })

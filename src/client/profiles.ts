@@ -277,9 +277,9 @@ const checkState = ({ supports }: KeyValueStore, isVolatile: boolean): void => {
   if (!supports.persistence && !isVolatile) throw new MercuryError('VOLATILE_STATE', 'state forgets when the process ends, and floors with it; pass volatile: true if that is meant')
 }
 
-const keepProfile = async ({ record: { id, cid }, documentBytes }: Head, { blocks, pins, schedule, store, clock }: ClientParts, signal: AbortSignal | undefined): Promise<void> => {
+const keepProfile = async ({ record: { id, cid, sequence }, documentBytes }: Head, { blocks, pins, schedule, store, clock }: ClientParts, signal: AbortSignal | undefined): Promise<void> => {
   if (blocks.supports.put) await blocks.put(cid, documentBytes, { signal })
-  await pins?.pin(id, [cid], { signal })
+  await pins?.pin(id, [cid], { version: sequence, signal })
   await store.batch(await schedule.keep(id, clock(), { signal }), { signal })
 }
 

@@ -1,12 +1,16 @@
 import { CID } from 'multiformats/cid'
+import { equals } from 'uint8arrays'
 import { utf8Length } from '../bytes.ts'
 import { decodeCborMap, encodeCbor, type CborValue } from '../cbor.ts'
-import { StoreError, checkLimit } from '../errors.ts'
+import { ConflictError, StoreError, checkLimit } from '../errors.ts'
+import { SECOND_MS } from '../limits.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { mapConcurrently } from './concurrent.ts'
 import { hashName, type HashStore } from './hash-store.ts'
 import { checkKey, type KeyValueStore, type Operation } from './key-value-store.ts'
 import { createLock } from './lock.ts'
 import { NotSupportedError } from './not-supported.ts'
+import { createSweeper, needKey, releasedKey } from './sweep.ts'
 import { walkDag } from './walk-dag.ts'
 
 /** Says which owner needs which blocks, and pins a block for as long as anybody needs it. */
@@ -18,90 +22,136 @@ export interface PinSet {
    * the same call again, or another for this owner, finishes the work.
    *
    * @param owner 1 to 256 UTF-8 bytes
-   * @throws BlockNotFoundError when a block cannot be had, LimitError for a DAG over 8 MiB, 1,024 blocks or 32 levels, and what {@link walkDag} throws
+   * @param options `version`, at most 2^64 - 1: a call with a lower one than another had for this owner pins nothing and lets go of blocks that are not his; so it does not matter which of two processes comes last
+   * @throws ConflictError when other processes change what is pinned for this owner again and again, BlockNotFoundError when a block cannot be had, LimitError for a DAG over 8 MiB, 1,024 blocks or 32 levels, and what {@link walkDag} throws
    */
-  pin(owner: string, roots: readonly CID[], options?: { signal?: AbortSignal; hints?: readonly string[] }): Promise<void>
+  pin(owner: string, roots: readonly CID[], options?: { version?: bigint; signal?: AbortSignal; hints?: readonly string[] }): Promise<void>
   /** Unpins what nobody else needs; an unknown owner is no error. */
   unpin(owner: string, options?: { signal?: AbortSignal }): Promise<void>
 }
 
 export const MAX_OWNER_BYTES = 256
 
+/** How long a call waits at most for another process that works on one of its blocks and may have been killed. */
+const LEASE_MS = 30 * SECOND_MS
+/** How often a call is begun again, at least, that other processes got in the way of; more often as long as they may hold a lease. */
+const TRIES = 16
+const MAX_PAUSE_MS = 100
+
 /**
- * A pin set over `blocks` that keeps its books in `state`.
+ * A pin set over `blocks` that keeps its books in `state`, its own, a view behind a prefix for example.
  *
- * `state` is its own, a view behind a prefix for example, and no second pin set may work on either at the same time: whether a block is needed is looked up and acted on in this process.
- * A block is one, however many CIDs it has: needs are counted by hash.
+ * Several pin sets, of several processes, may work on one `state` and one `blocks` at a time: every change of the books is conditional on what it was computed from, and nobody unpins what another comes to need meanwhile.
+ * Of calls for one owner at the same time one comes last, unless they say their versions. A block is one, however many CIDs it has: needs are counted by hash.
+ * A process that is killed while another replaces the blocks of the same owner may leave one pinned that nobody needs, never the other way round.
  *
- * @throws NotSupportedError when `blocks` has no pins or `state` no atomic batches
+ * @param options `leaseMs`: how long a process that unpins a block is waited for that may have been killed, 30 s by default; it gives up after half of that. 0 where no two work at a time
+ * @throws NotSupportedError when `blocks` has no pins or `state` no atomic and conditional batches
  */
-export const createPinSet = ({ state, blocks }: { state: KeyValueStore; blocks: HashStore }): PinSet => {
+export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: KeyValueStore; blocks: HashStore; leaseMs?: number }): PinSet => {
   if (!blocks.supports.pin) throw new NotSupportedError('pins')
   if (!state.supports.atomicBatch) throw new NotSupportedError('atomic batches')
+  if (!state.supports.conditionalBatch) throw new NotSupportedError('checks in a batch')
   const lock = createLock()
-  /**
-   * Hashes that were released and that no call has taken to sweep yet: those that an earlier process left, and after a failure all that there are.
-   * Were all of them listed for every call, many calls at a time would take time with the square of their number.
-   */
-  let unswept: Promise<Set<string>> | undefined
+  const sweeper = createSweeper({ state, blocks, lock, leaseMs })
 
-  /** What stands in `state` between the steps is enough to go on from, or to go back. */
-  const replace = async (owner: string, wanted: Blocks, signal: AbortSignal | undefined): Promise<void> => {
-    const { kept, pending } = await readRecord(state, owner, signal)
+  /** What stands in `state` between the steps is enough to go on from, or to go back. @throws ConflictError when another process got in the way */
+  const replace = async (owner: string, wanted: Blocks, version: bigint | undefined, signal: AbortSignal | undefined): Promise<void> => {
+    const before = await readRecord(state, owner, signal)
+    const { kept, pending } = before
+    if (version !== undefined && version < (before.version ?? 0n)) return letGo(owner, wanted, before, signal)
+    const next = version ?? before.version
     const abandoned = without(pending, kept, wanted)
     const added = without(wanted, kept, pending)
-    if (added.size > 0 || pending.size > 0) {
-      await releasing(abandoned, () => state.batch([putRecord(owner, { kept, pending: wanted }), ...need(owner, added), ...release(owner, abandoned)], { signal }))
-    }
-    await mapConcurrently([...wanted], ([hash, cid]) => lock(`block/${hash}`, () => blocks.pin(cid, { signal })))
     const dropped = without(kept, wanted)
-    if (added.size > 0 || pending.size > 0 || dropped.size > 0) {
-      await releasing(dropped, () => state.batch([putRecord(owner, { kept: wanted, pending: NONE }), ...release(owner, dropped)], { signal }))
+    let record = before.bytes
+    if (added.size > 0 || pending.size > 0) {
+      const begun = encodeRecord({ kept, pending: wanted, version: next })
+      await change(owner, record, begun, [added, abandoned], [...need(owner, added), ...release(owner, abandoned)], signal)
+      record = begun
     }
-    await sweep([...abandoned.keys(), ...dropped.keys()], signal)
+    try {
+      await mapConcurrently([...wanted], ([hash, cid]) => lock(`block/${hash}`, () => blocks.pin(cid, { signal })))
+      if (record !== before.bytes || dropped.size > 0 || next !== before.version) {
+        await change(owner, record, encodeRecord({ kept: wanted, pending: NONE, version: next }), [dropped], release(owner, dropped), signal)
+      } else {
+        await requireRecord(owner, record, signal)
+      }
+    } catch (error) {
+      // Another process may have let go of these blocks before they were pinned.
+      if (!signal?.aborted && !(error instanceof ConflictError)) await letGoUnless(owner, record, wanted, signal)
+      throw error
+    }
+    await sweeper.sweep([...abandoned.keys(), ...dropped.keys()], signal)
   }
 
-  /** Writes while no sweep is looking at these blocks: it would take away the mark of this release together with the one that it has looked into. */
-  const releasing = (released: Blocks, write: () => Promise<void>): Promise<void> =>
+  /** One batch on the books of `owner`, unless they changed or a block of `touched` is being swept. */
+  const change = (owner: string, before: Uint8Array | undefined, after: Uint8Array | undefined, touched: readonly Blocks[], operations: readonly Operation[], signal: AbortSignal | undefined): Promise<void> => {
+    const key = OWNER + owner
     // In one order, so that two calls never wait for each other.
-    [...released.keys()].sort().reduceRight((inner, hash) => () => lock(`block/${hash}`, inner), write)()
-
-  /** Unpins what of `released`, and of what calls that were cut off left behind, is needed by nobody. */
-  const sweep = async (released: readonly string[], signal: AbortSignal | undefined): Promise<void> => {
-    const waiting = await (unswept ??= readReleased(state))
-    for (const hash of released) waiting.add(hash)
-    const taken = [...waiting]
-    waiting.clear()
-    await mapConcurrently(taken, (hash) => lock(`block/${hash}`, () => sweepOne(hash, signal)))
+    const hashes = touched.flatMap((blocks) => [...blocks.keys()]).sort()
+    const write = (): Promise<void> => state.batch([{ type: 'check', key, value: before }, ...sweeper.unmarked(hashes), after ? { type: 'put', key, value: after } : { type: 'delete', key }, ...operations], { signal })
+    // Here a sweep is waited for; only those of other processes refuse the batch.
+    return hashes.reduceRight((inner, hash) => () => lock(`block/${hash}`, inner), write)()
   }
 
-  const sweepOne = async (hash: string, signal: AbortSignal | undefined): Promise<void> => {
-    const cid = await state.get(RELEASED + hash, { signal })
-    // Another call may have swept it, and somebody may need it again by now.
-    if (!cid) return
-    if (!(await isNeeded(state, hash, signal))) await blocks.unpin(CID.decode(cid), { signal })
-    await state.delete(RELEASED + hash, { signal })
+  const requireRecord = async (owner: string, expected: Uint8Array | undefined, signal: AbortSignal | undefined): Promise<void> => {
+    const { bytes } = await readRecord(state, owner, signal)
+    if (!isSame(bytes, expected)) throw new ConflictError(`another process replaces the blocks of ${owner}`)
+  }
+
+  /** Unpins what of `given` neither `owner`, whose books are `record`, nor anybody else needs. */
+  const letGo = async (owner: string, given: Blocks, { bytes, kept, pending }: OwnerRecord & { bytes: Uint8Array | undefined }, signal: AbortSignal | undefined): Promise<void> => {
+    const strays = without(given, kept, pending)
+    if (strays.size === 0) return
+    await change(owner, bytes, bytes, [strays], release(owner, strays), signal)
+    await sweeper.sweep(strays.keys(), signal)
+  }
+
+  const letGoUnless = async (owner: string, record: Uint8Array | undefined, given: Blocks, signal: AbortSignal | undefined): Promise<void> => {
+    try {
+      const now = await readRecord(state, owner, signal)
+      if (!isSame(now.bytes, record)) await letGo(owner, given, now, signal)
+    } catch {
+      // The error that led here is told; a pin too many harms nobody.
+    }
+  }
+
+  /** Runs `work` again while other processes get in its way, as long as that may be because of one that was killed, and a little longer. */
+  const patiently = async (work: () => Promise<void>, signal: AbortSignal | undefined): Promise<void> => {
+    const started = performance.now()
+    for (let tries = 1; ; tries++) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!(error instanceof ConflictError) || (tries >= TRIES && performance.now() - started > 2 * leaseMs)) throw error
+      }
+      await sweeper.clearMarks(signal)
+      await pause(Math.random() * Math.min(2 ** tries, MAX_PAUSE_MS), signal)
+    }
   }
 
   const run = (owner: string, work: () => Promise<void>): Promise<void> => lock(`owner/${owner}`, async () => {
     try {
       await work()
     } catch (error) {
-      // What the call had released by then is found in `state`.
-      unswept = undefined
+      sweeper.forget()
       throw error
     }
   })
 
   return {
-    async pin (owner, roots, { signal, hints = [] } = {}) {
+    async pin (owner, roots, { version, signal, hints = [] } = {}) {
       checkOwner(owner)
       const fixed = [...roots]
-      await run(owner, async () => replace(owner, await walkDag(blocks, fixed, { hints, signal }), signal))
+      await run(owner, async () => {
+        const wanted = await walkDag(blocks, fixed, { hints, signal })
+        await patiently(() => replace(owner, wanted, version, signal), signal)
+      })
     },
     async unpin (owner, { signal } = {}) {
       checkOwner(owner)
-      await run(owner, () => replace(owner, NONE, signal))
+      await run(owner, () => patiently(() => replace(owner, NONE, undefined, signal), signal))
     }
   }
 }
@@ -124,51 +174,62 @@ const NONE: Blocks = new Map()
 interface OwnerRecord {
   readonly kept: Blocks
   readonly pending: Blocks
+  /** Of the last call that said one. */
+  readonly version: bigint | undefined
 }
 
 const OWNER = 'owner/'
-const NEED = 'need/'
-const RELEASED = 'released/'
 const NEEDED = new Uint8Array()
 
-const readRecord = async (state: KeyValueStore, owner: string, signal: AbortSignal | undefined): Promise<OwnerRecord> => {
+/** @returns with the `bytes` that it was read from */
+const readRecord = async (state: KeyValueStore, owner: string, signal: AbortSignal | undefined): Promise<OwnerRecord & { bytes: Uint8Array | undefined }> => {
   const bytes = await state.get(OWNER + owner, { signal })
-  if (!bytes) return { kept: NONE, pending: NONE }
-  const { kept, pending } = decodeCborMap(bytes)
-  return { kept: decodeBlocks(kept), pending: decodeBlocks(pending) }
+  if (!bytes) return { kept: NONE, pending: NONE, version: undefined, bytes }
+  const { kept, pending, version } = decodeCborMap(bytes, { uint64: true })
+  if (version !== undefined && typeof version !== 'number' && typeof version !== 'bigint') throw damaged()
+  return { kept: decodeBlocks(kept), pending: decodeBlocks(pending), version: version === undefined ? undefined : BigInt(version), bytes }
 }
 
-const putRecord = (owner: string, { kept, pending }: OwnerRecord): Operation =>
+/** `undefined` when there is nothing to remember. */
+const encodeRecord = ({ kept, pending, version }: OwnerRecord): Uint8Array | undefined =>
   kept.size + pending.size === 0
-    ? { type: 'delete', key: OWNER + owner }
-    : { type: 'put', key: OWNER + owner, value: encodeCbor({ kept: [...kept.values()], pending: [...pending.values()] }) }
+    ? undefined
+    : encodeCbor({ kept: [...kept.values()], pending: [...pending.values()], ...(version === undefined ? {} : { version }) }, { uint64: true })
 
-const need = (owner: string, added: Blocks): Operation[] => [...added.keys()].map((hash) => ({ type: 'put', key: `${NEED}${hash}/${owner}`, value: NEEDED }))
+const putRecord = (owner: string, record: OwnerRecord): Operation => {
+  const value = encodeRecord(record)
+  return value ? { type: 'put', key: OWNER + owner, value } : { type: 'delete', key: OWNER + owner }
+}
+
+const need = (owner: string, added: Blocks): Operation[] => [...added.keys()].map((hash) => ({ type: 'put', key: needKey(hash, owner), value: NEEDED }))
 
 const release = (owner: string, dropped: Blocks): Operation[] =>
-  [...dropped].flatMap(([hash, cid]): Operation[] => [{ type: 'delete', key: `${NEED}${hash}/${owner}` }, { type: 'put', key: RELEASED + hash, value: cid.bytes }])
+  [...dropped].flatMap(([hash, cid]): Operation[] => [{ type: 'delete', key: needKey(hash, owner) }, { type: 'put', key: releasedKey(hash), value: cid.bytes }])
 
-const readReleased = async (state: KeyValueStore): Promise<Set<string>> => {
-  const hashes = new Set<string>()
-  for await (const [key] of state.entries({ prefix: RELEASED })) hashes.add(key.slice(RELEASED.length))
-  return hashes
-}
+const isSame = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean => (a && b ? equals(a, b) : a === b)
 
-const isNeeded = async (state: KeyValueStore, hash: string, signal: AbortSignal | undefined): Promise<boolean> => {
-  for await (const _ of state.entries({ prefix: `${NEED}${hash}/`, limit: 1 }, { signal })) return true
-  return false
+const pause = async (ms: number, signal: AbortSignal | undefined): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  try {
+    await (signal ? untilAborted(promise, signal) : promise)
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 const without = (blocks: Blocks, ...others: readonly Blocks[]): Blocks => new Map([...blocks].filter(([hash]) => !others.some((other) => other.has(hash))))
 
 const decodeBlocks = (value: CborValue | undefined): Blocks => {
-  if (!Array.isArray(value)) throw new StoreError('the books of the pin set are damaged')
+  if (!Array.isArray(value)) throw damaged()
   return new Map(value.map((item: CborValue) => {
     const cid = CID.asCID(item)
-    if (!cid) throw new StoreError('the books of the pin set are damaged')
+    if (!cid) throw damaged()
     return [hashName(cid), cid]
   }))
 }
+
+const damaged = (): StoreError => new StoreError('the books of the pin set are damaged')
 
 const checkOwner = (owner: string): void => {
   checkKey(owner)
