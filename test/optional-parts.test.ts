@@ -18,7 +18,7 @@ const ENTRIES: Readonly<Record<string, { open: string; needs: readonly string[] 
   postgres: { open: 'await entry.openPostgresStore({ url: "postgres://nobody@127.0.0.1:9/none" })', needs: ['pg'] },
   s3: { open: 'await entry.createS3Store({ bucket: "none", endpoint: "http://127.0.0.1:9", allowPrivate: true, credentials: { accessKeyId: "a", secretAccessKey: "b" } }).get(cid)', needs: ['aws4fetch'] },
   bittorrent: { open: 'await (await entry.openBittorrentNode({ host: "127.0.0.1" })).close()', needs: ['bittorrent-dht'] },
-  vcard: { open: 'await entry.parseVcard("BEGIN:VCARD\\r\\nVERSION:4.0\\r\\nFN:Alice\\r\\nEND:VCARD\\r\\n")', needs: ['ical.js'] },
+  vcard: { open: 'await entry.parseVcard("BEGIN:VCARD\\r\\nVERSION:4.0\\r\\nFN:Alice\\r\\nEND:VCARD\\r\\n")', needs: [] },
   helia: { open: 'await (await entry.openHeliaNode({})).close()', needs: Object.keys(peerDependencies).filter((name) => /libp2p|helia|chainsafe|multiaddr|dag-cbor|blockstore|datastore/.test(name)) }
 }
 

@@ -196,7 +196,7 @@ describe('status', () => {
   test('makes nothing in a directory that is new', async () => {
     const directory = join(folder, 'nowhere')
     const { json } = await on('nowhere', ['status'])
-    expect(json).toEqual({ directory, initialised: false, node: null, kept: 0, owed: [], versions: { mercury: JSON.parse(await readFile('package.json', 'utf8')).version, node: expect.any(String) } })
+    expect(json).toEqual({ directory, initialised: false, node: null, places: expect.any(Array) as unknown[], kept: 0, owed: [], versions: { mercury: JSON.parse(await readFile('package.json', 'utf8')).version, node: expect.any(String) } })
     await expect(readFile(directory)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
