@@ -9,7 +9,7 @@ import { utf8 } from '../../src/bytes.ts'
 import { DAG_CBOR, RAW, cidOf } from '../../src/store/block.ts'
 import { encodeCar } from '../../src/store/car.ts'
 import type { HashStore } from '../../src/store/hash-store.ts'
-import { activeResources, nothingLeftBut, serve, writeEndlessly } from './loopback-server.ts'
+import { serve, writeEndlessly, watchLeftovers } from './loopback-server.ts'
 
 const RAW_TYPE = 'application/vnd.ipld.raw'
 const CAR_TYPE = 'application/vnd.ipld.car'
@@ -134,7 +134,7 @@ describe('several gateways', () => {
   })
 
   test('are asked beside one that is silent, whose connection is given up when another has the block', async () => {
-    const before = activeResources()
+    const nothingIsLeft = watchLeftovers()
     const silent = await serve(() => undefined)
     const half = await serve((_request, response) => { response.writeHead(200, { 'content-type': RAW_TYPE, 'content-length': '7' }).write('a b') })
     const good = await serve(give(bytes))
@@ -142,7 +142,7 @@ describe('several gateways', () => {
     expect([silent.connections, half.connections]).toEqual([1, 1])
     await Promise.all([silent.idle(), half.idle()])
     await Promise.all([silent.close(), half.close(), good.close()])
-    await nothingLeftBut(before)
+    await nothingIsLeft()
   })
 
   test('are waited for beside a liar that is faster', async () => {
@@ -174,7 +174,7 @@ describe('several gateways', () => {
 
   test('are all let go of when the signal says so, or when the store is closed', async () => {
     for (const end of ['abort', 'close'] as const) {
-      const before = activeResources()
+      const nothingIsLeft = watchLeftovers()
       const servers = [await serve(() => undefined), await serve(() => undefined)]
       const store = storeOf(servers, { hedgeMs: 5, timeoutMs: NEVER_MS })
       const controller = new AbortController()
@@ -187,7 +187,7 @@ describe('several gateways', () => {
         await server.idle()
         await server.close()
       }
-      await nothingLeftBut(before)
+      await nothingIsLeft()
     }
   })
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { createHttpClient, readAtMost, type FailureOptions, type HttpClient, type HttpClientOptions } from '../../src/adapters/http-client.ts'
-import { activeResources, nothingLeftBut, serve, writeEndlessly } from './loopback-server.ts'
+import { serve, writeEndlessly, watchLeftovers } from './loopback-server.ts'
 
 class Failed extends Error {
   readonly options: FailureOptions
@@ -132,7 +132,7 @@ describe('createHttpClient', () => {
       listener(request, response)
       asked.resolve()
     })
-    const before = activeResources()
+    const nothingIsLeft = watchLeftovers()
     const controller = new AbortController()
     const reason = new Error('the reason')
     const request = clientOf(server.url, { timeoutMs: 3_600_000 }).request('', {}, text, { signal: controller.signal })
@@ -141,15 +141,15 @@ describe('createHttpClient', () => {
     controller.abort(reason)
     await expect(request).rejects.toBe(reason)
     await server.idle()
-    await nothingLeftBut(before)
+    await nothingIsLeft()
   })
 
   test('ends at its timeout, leaving no socket', async () => {
     const server = await serve(() => undefined)
-    const before = activeResources()
+    const nothingIsLeft = watchLeftovers()
     await expect(clientOf(server.url, { timeoutMs: 20 }).request('', {}, text)).rejects.toThrow('no whole answer within 20 ms')
     await server.idle()
-    await nothingLeftBut(before)
+    await nothingIsLeft()
   })
 
   test('is held by no fetch that does not listen to its signal', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach } from 'vitest'
+import { afterEach, expect, vi } from 'vitest'
 
 export interface LoopbackServer {
   readonly url: string
@@ -57,16 +57,39 @@ afterEach(async () => {
   for (const server of opened) await server.close()
 })
 
-/** How many sockets, look-ups and timers keep this process running, by kind. */
-export const activeResources = (): ReadonlyMap<string, number> => {
-  const counts = new Map<string, number>()
-  for (const kind of process.getActiveResourcesInfo()) if (/^(Timeout|TCP|TLS|Pipe|GetAddrInfo|Query)/.test(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-  return counts
+/**
+ * Watches what the code under test leaves behind. The result resolves when no more sockets and look-ups keep this process running than now,
+ * and fails for a timer that was set since and is set still.
+ */
+export const watchLeftovers = (): (() => Promise<void>) => {
+  const before = activeSockets()
+  const timers = new Set<NodeJS.Timeout>()
+  const { setTimeout: set, clearTimeout: clear } = globalThis
+  // Node's own count of timers has those of the test runner and of fetch in it, which come and go.
+  vi.stubGlobal('setTimeout', (callback: () => void, ms: number) => {
+    const timer = set(() => {
+      timers.delete(timer)
+      callback()
+    }, ms)
+    timers.add(timer)
+    return timer
+  })
+  vi.stubGlobal('clearTimeout', (timer: NodeJS.Timeout | undefined) => {
+    if (timer) timers.delete(timer)
+    clear(timer)
+  })
+  return async () => {
+    vi.unstubAllGlobals()
+    while ([...activeSockets()].some(([kind, count]) => count > (before.get(kind) ?? 0))) await new Promise(setImmediate)
+    expect([...timers].filter((timer) => timer.hasRef()), 'timers that are set still').toEqual([])
+  }
 }
 
-/** Resolves when no kind keeps this process running more often than `before`; never if one goes on to do so. */
-export const nothingLeftBut = async (before: ReadonlyMap<string, number>): Promise<void> => {
-  while ([...activeResources()].some(([kind, count]) => count > (before.get(kind) ?? 0))) await new Promise(setImmediate)
+/** How many sockets and look-ups keep this process running, by kind. */
+const activeSockets = (): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>()
+  for (const kind of process.getActiveResourcesInfo()) if (/^(TCP|TLS|GetAddrInfo|Query)/.test(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return counts
 }
 
 /** Writes for as long as somebody reads. */

@@ -4,7 +4,7 @@ import { createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
 import { createPublicFetch, type PublicFetchOptions } from '../../src/adapters/public-fetch.ts'
-import { activeResources, nothingLeftBut, serve, writeEndlessly } from './loopback-server.ts'
+import { serve, writeEndlessly, watchLeftovers } from './loopback-server.ts'
 
 /** Dials loopback, which alone can be dialled here; what a name resolves to is for `resolve` to say. */
 const fetchOf = (options: PublicFetchOptions = {}): typeof fetch => createPublicFetch({ isPrivate: (host) => host === '10.0.0.1', resolve: async () => ['127.0.0.1'], ...options })!
@@ -119,7 +119,7 @@ describe('createPublicFetch', () => {
   })
 
   test('a request that is given up leaves no socket: looking up, waiting, reading, or with its body let go', async () => {
-    const before = activeResources()
+    const nothingIsLeft = watchLeftovers()
     const silent = await serve(() => undefined)
     const endless = await serve(writeEndlessly)
     const reason = new Error('the reason')
@@ -147,7 +147,7 @@ describe('createPublicFetch', () => {
     await (await fetchOf()(`http://a.example:${portOf(endless.url)}/`)).body!.cancel()
     await endless.idle()
     await Promise.all([silent.close(), endless.close()])
-    await nothingLeftBut(before)
+    await nothingIsLeft()
   })
 
   test('is not there without Node', () => {

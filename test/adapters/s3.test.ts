@@ -10,7 +10,7 @@ import { createS3Store, type S3StoreOptions } from '../../src/adapters/s3.ts'
 import { utf8 } from '../../src/bytes.ts'
 import { RAW, cidOf } from '../../src/store/block.ts'
 import { hashName, type HashStore } from '../../src/store/hash-store.ts'
-import { activeResources, nothingLeftBut, serve, writeEndlessly } from './loopback-server.ts'
+import { serve, writeEndlessly, watchLeftovers } from './loopback-server.ts'
 import { faultOfSignature, type SignedRequest } from './sigv4.ts'
 
 const adapter = new URL('../../src/adapters/s3.ts', import.meta.url).href
@@ -267,14 +267,14 @@ describe('what an S3 server answers', () => {
       answer(503, errorXml('SlowDown'))(request, response)
       response.on('close', () => asked.resolve())
     })
-    const before = activeResources()
+    const nothingIsLeft = watchLeftovers()
     const controller = new AbortController()
     const put = storeAt(server.url).put(cid, bytes, { signal: controller.signal })
     await asked.promise
     controller.abort(new Error('the reason'))
     await expect(put).rejects.toThrow('the reason')
     expect(requests).toBe(1)
-    await nothingLeftBut(before)
+    await nothingIsLeft()
   })
 
   test('is read up to 1 MiB, decompressed, and no further', async () => {
@@ -310,7 +310,7 @@ describe('a call of the S3 store', () => {
   test('that is given up or closed leaves no socket and no timer', async () => {
     for (const end of ['abort', 'close'] as const) {
       const server = await serve((request) => void request.resume())
-      const before = activeResources()
+      const nothingIsLeft = watchLeftovers()
       const store = storeAt(server.url, { timeoutMs: 3_600_000 })
       const controller = new AbortController()
       const calls = [store.put(cid, bytes, { signal: controller.signal }), store.get(cid, { signal: controller.signal }), store.pin(cid, { signal: controller.signal })]
@@ -320,7 +320,7 @@ describe('a call of the S3 store', () => {
       else await store.close()
       for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: end === 'abort' ? { message: 'the reason' } : { code: 'CLOSED' } })
       await server.idle()
-      await nothingLeftBut(before)
+      await nothingIsLeft()
     }
   })
 
