@@ -262,22 +262,22 @@ describeWithService('Kubo', 'Kubo and Mercury', () => {
 
       const avatar = await picture(1)
       const first = await profiles.publish({ name: 'Alice', avatar }, alice, { wait: 'all' })
-      expect(await ours(kubo)).toEqual(named(first.cid, avatar.cid as CID))
+      expect(await ours(kubo)).toEqual(named(first.cid, avatar.cid))
 
       const other = await picture(2)
       const second = await profiles.edit(alice, (draft) => ({ ...draft, avatar: other }), { wait: 'all' })
       await profiles.resolve(bob.id)
-      expect(await ours(kubo)).toEqual(named(second.cid, other.cid as CID))
+      expect(await ours(kubo)).toEqual(named(second.cid, other.cid))
 
       await kubo.ipfs(['repo', 'gc'])
       const offline = kuboBlocks(kubo)
       expect(await offline.get(second.cid, { offline: true })).toBeDefined()
-      expect((await offline.get(other.cid as CID, { offline: true }))?.byteLength).toBe(20_000)
+      expect((await offline.get(other.cid, { offline: true }))?.byteLength).toBe(20_000)
       expect(await offline.get(first.cid, { offline: true })).toBeUndefined()
-      expect(await offline.get(avatar.cid as CID, { offline: true })).toBeUndefined()
+      expect(await offline.get(avatar.cid, { offline: true })).toBeUndefined()
 
       const kept = await profiles.resolve(bob.id, { keep: true })
-      expect(await ours(kubo)).toEqual(named(second.cid, other.cid as CID, kept.cid, CID.parse(kept.profile.avatar!.cid.toString())))
+      expect(await ours(kubo)).toEqual(named(second.cid, other.cid, kept.cid, CID.parse(kept.profile.avatar!.cid.toString())))
     })
   })
 

@@ -1,7 +1,7 @@
 import { concat } from 'uint8arrays'
 import { utf8 } from '../../bytes.ts'
 import { SECOND_MS } from '../../limits.ts'
-import { createHttpClient, mediaTypeOf, parseServiceUrl, readAtMost, statusReason, type ServiceOptions } from '../http-client.ts'
+import { createHttpClient, mediaTypeOf, parseServiceUrl, readAtMost, statusReason, type FailureOptions, type ServiceOptions } from '../http-client.ts'
 
 export interface KuboOptions extends Pick<ServiceOptions, 'fetch'> {
   /**
@@ -52,7 +52,7 @@ export const isDeadline = (reason: string): boolean => reason.includes('context 
  * @throws InvalidUrlError, InvalidHeaderError
  * @see https://docs.ipfs.tech/reference/kubo/rpc/
  */
-export const createKuboRpc = ({ url, authorization, fetch, timeoutMs = 30 * SECOND_MS }: KuboOptions, { what, fail }: { what: string; fail(reason: string, options?: ErrorOptions): Error }): KuboRpc => {
+export const createKuboRpc = ({ url, authorization, fetch, timeoutMs = 30 * SECOND_MS }: KuboOptions, { what, fail }: { what: string; fail(reason: string, options?: FailureOptions): Error }): KuboRpc => {
   const place = placeOf(url)
   const client = createHttpClient({
     url,
@@ -78,9 +78,9 @@ export const createKuboRpc = ({ url, authorization, fetch, timeoutMs = 30 * SECO
     call: async (command, { query, file, read, refused = (reason) => { throw fail(reason) }, signal }) => client.request(`api/v0/${command}?${new URLSearchParams(query).toString()}`, { method: 'POST', ...(file ? multipart(file) : {}) }, async (response) => {
       const { status } = response
       if (status === 200) return read(response)
-      if (status === 401 || status === 403) throw fail(authorization === undefined ? 'it asks for an authorization' : 'it refuses the authorization that it was given')
+      if (status === 401 || status === 403) throw fail(authorization === undefined ? 'it asks for an authorization' : 'it refuses the authorization that it was given', { status })
       const reason = status === 500 ? await reasonOf(response) : undefined
-      if (reason === undefined) throw fail(statusReason(response))
+      if (reason === undefined) throw fail(statusReason(response), { status })
       return refused(reason)
     }, { signal }),
     failed: fail,
