@@ -72,15 +72,15 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
     }
     try {
       await mapConcurrently([...wanted], ([hash, cid]) => lock(`block/${hash}`, () => blocks.pin(cid, { signal })))
-      if (record !== before.bytes || dropped.size > 0 || next !== before.version) {
-        await change(owner, record, encodeRecord({ kept: wanted, pending: NONE, version: next }), [dropped], release(owner, dropped), signal)
-      } else {
-        await requireRecord(owner, record, signal)
-      }
     } catch (error) {
-      // Another process may have let go of these blocks before they were pinned.
-      if (!signal?.aborted && !(error instanceof ConflictError)) await letGoUnless(owner, record, wanted, signal)
+      // A block that another process has let go of is gone, and by now perhaps nobody wants it.
+      if (!signal?.aborted && (await hasChanged(owner, record, signal))) throw inTheWay(owner, { cause: error })
       throw error
+    }
+    if (record !== before.bytes || dropped.size > 0 || next !== before.version) {
+      await change(owner, record, encodeRecord({ kept: wanted, pending: NONE, version: next }), [dropped], release(owner, dropped), signal)
+    } else if (await hasChanged(owner, record, signal)) {
+      throw inTheWay(owner)
     }
     await sweeper.sweep([...abandoned.keys(), ...dropped.keys()], signal)
   }
@@ -95,9 +95,9 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
     return hashes.reduceRight((inner, hash) => () => lock(`block/${hash}`, inner), write)()
   }
 
-  const requireRecord = async (owner: string, expected: Uint8Array | undefined, signal: AbortSignal | undefined): Promise<void> => {
+  const hasChanged = async (owner: string, record: Uint8Array | undefined, signal: AbortSignal | undefined): Promise<boolean> => {
     const { bytes } = await readRecord(state, owner, signal)
-    if (!isSame(bytes, expected)) throw new ConflictError(`another process replaces the blocks of ${owner}`)
+    return !(bytes && record ? equals(bytes, record) : bytes === record)
   }
 
   /** Unpins what of `given` neither `owner`, whose books are `record`, nor anybody else needs. */
@@ -106,15 +106,6 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
     if (strays.size === 0) return
     await change(owner, bytes, bytes, [strays], release(owner, strays), signal)
     await sweeper.sweep(strays.keys(), signal)
-  }
-
-  const letGoUnless = async (owner: string, record: Uint8Array | undefined, given: Blocks, signal: AbortSignal | undefined): Promise<void> => {
-    try {
-      const now = await readRecord(state, owner, signal)
-      if (!isSame(now.bytes, record)) await letGo(owner, given, now, signal)
-    } catch {
-      // The error that led here is told; a pin too many harms nobody.
-    }
   }
 
   /** Runs `work` again while other processes get in its way, as long as that may be because of one that was killed, and a little longer. */
@@ -206,7 +197,7 @@ const need = (owner: string, added: Blocks): Operation[] => [...added.keys()].ma
 const release = (owner: string, dropped: Blocks): Operation[] =>
   [...dropped].flatMap(([hash, cid]): Operation[] => [{ type: 'delete', key: needKey(hash, owner) }, { type: 'put', key: releasedKey(hash), value: cid.bytes }])
 
-const isSame = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean => (a && b ? equals(a, b) : a === b)
+const inTheWay = (owner: string, options?: ErrorOptions): ConflictError => new ConflictError(`another process replaces the blocks of ${owner}`, options)
 
 const pause = async (ms: number, signal: AbortSignal | undefined): Promise<void> => {
   const { promise, resolve } = Promise.withResolvers<void>()

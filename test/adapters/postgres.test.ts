@@ -8,6 +8,7 @@ import { openPostgresStore, type PostgresOptions } from '../../src/adapters/post
 import { lockOf } from '../../src/adapters/postgres/parameters.ts'
 import { utf8 } from '../../src/bytes.ts'
 import { draftOf } from '../../src/profile/draft.ts'
+import { hashName } from '../../src/store/hash-store.ts'
 import type { KeyValueStore, Operation } from '../../src/store/key-value-store.ts'
 import { signerOf } from '../client/world.ts'
 import { openPostgresService, type PostgresService } from '../services/postgres.ts'
@@ -347,5 +348,8 @@ describeWithService('PostgreSQL', 'the PostgreSQL adapter', () => {
     expect(acknowledged).toContain(`${last.sequence} ${last.cid.toString()}`)
     expect(await Array.fromAsync(watcher.profiles.owed())).toEqual([])
     await watcher.close()
+    // Of all versions the last one alone is pinned, and kept.
+    const keys = (await Array.fromAsync((await open()).entries({ prefix: 'blocks/' }))).map(([key]) => key)
+    expect(keys).toEqual([`blocks/block/${hashName(last.cid)}`, `blocks/pin/${hashName(last.cid)}`])
   })
 })

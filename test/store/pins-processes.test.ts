@@ -124,6 +124,11 @@ describe('two pin sets over one state', () => {
     await world.lay('a')
     await createPinSet({ ...world, state }).pin('owner', [a!], { version: 2n ** 63n })
     expect([await world.pinned(), await world.stored()]).toEqual([['c'], ['c']])
+    // Its blocks are gone before it has pinned them: it is not told, for nobody wants them any more.
+    const [d] = await world.lay('d')
+    const blocks = interrupted(world.blocks, (method) => method === 'pin', () => other.pin('owner', [c!], { version: 2n ** 63n + 3n }))
+    await createPinSet({ ...world, blocks }).pin('owner', [d!], { version: 2n ** 63n + 2n })
+    expect([await world.pinned(), await world.stored()]).toEqual([['c'], ['c']])
     await other.pin('owner', await world.lay('d'))
     expect(await world.pinned()).toEqual(['d'])
     await other.unpin('owner')
