@@ -73,7 +73,10 @@ const ANY_NAME = profileIdFromPublicKey(new Uint8Array(32).fill(0x66).with(0, 0x
 
 const ask = async (role: Role, place: OtherPlace, context: PlaceContext, signal: AbortSignal): Promise<void> => {
   if (role === 'state' || place.type === 'postgres') return void await (await openStatePlace(place, context)).get('probe', { signal })
-  if (place.type === 'http' && role === 'blocks') return void await (await openBlocksPlace(place, context)).get(PROBE, { signal })
+  if (place.type === 'http' && role === 'blocks') {
+    const { createGateway } = await import('../adapters/gateway/gateway.ts')
+    return void await createGateway({ url: place.urls[0]!, format: 'raw', allowPrivate: true }).fetchBlock(PROBE, signal)
+  }
   // Kubo looks for a name for minutes; what it has of blocks it knows at once, over the same API.
   if (place.type === 'kubo' || role === 'blocks') return void await (await openBlocksPlace(place, context)).get(ANY_BLOCK, { offline: true, signal })
   for await (const _ of (await openRouterPlace(place, context)).get(ANY_NAME, { signal })) return
