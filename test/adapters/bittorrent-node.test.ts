@@ -8,10 +8,11 @@ import { createAllowance } from '../../src/adapters/bittorrent/allowance.ts'
 import { createBittorrentRouter, createBittorrentStore, openBittorrentNode, type BittorrentNode, type BittorrentNodeOptions } from '../../src/adapters/bittorrent/index.ts'
 import { decodeBencode, encodeBencode } from '../../src/adapters/bittorrent/bencode.ts'
 import { itemSignedBytes } from '../../src/adapters/bittorrent/item.ts'
+import { openKrpcSocket, type Query } from '../../src/adapters/bittorrent/krpc-socket.ts'
 import { BITTORRENT_PACKAGES } from '../../src/adapters/bittorrent/node.ts'
 import { createTurns } from '../../src/adapters/bittorrent/turns.ts'
 import { createSigner } from '../../src/identity/signer.ts'
-import { closePlainNode, getPlainly, openBittorrentNetwork, openPlainNode, openSwarm, putPlainly, until } from '../bittorrent-network.ts'
+import { closePlainNode, getPlainly, makeHostile, openBittorrentNetwork, openPlainNode, openSwarm, putPlainly, until } from '../bittorrent-network.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => { for (const close of closers.splice(0).reverse()) await close() })
@@ -98,6 +99,35 @@ describe('a node', () => {
     for (const plain of network.plain) plain.on('put', () => at.push(plain.nodeId))
     await node.dht.putImmutable(value, { signal: new AbortController().signal })
     expect(at.map(distance).sort()).toEqual(network.plain.map(({ nodeId }) => distance(nodeId)).sort().slice(0, 8))
+  })
+
+  it('has nothing under way for a walk that was aborted, and asks no more for it', async () => {
+    const silent = await openKrpcSocket({ host: '127.0.0.1', port: 0, answers: false, allowPrivate: true })
+    const socket = await openKrpcSocket({ host: '127.0.0.1', port: 0, answers: false, allowPrivate: true, answerMs: 3_600_000 })
+    for (const each of [silent, socket]) closers.push(async () => new Promise((resolve) => each.destroy(resolve)))
+    const peer = { host: '127.0.0.1', port: silent.address().port }
+    const ask = async (message: Query): Promise<unknown> => new Promise((resolve) => { socket.query(peer, message, (error) => resolve(error?.code)) })
+    const messages = [0, 1].map(() => ({ q: 'ping', a: { id: Buffer.alloc(20) } })) as [Query, Query]
+    const controller = new AbortController()
+    socket.bound(messages[0], { signal: controller.signal, maxQueries: 2 })
+    const asked = [ask(messages[0]), ask(messages[0])]
+    expect(await ask(messages[0])).toBe('ECANCELLED')
+    void ask(messages[1])
+    expect(socket.inflight).toBe(3)
+    controller.abort()
+    expect(socket.inflight).toBe(1)
+    expect(await Promise.all(asked)).toEqual(['ECANCELLED', 'ECANCELLED'])
+    expect(await ask(messages[0])).toBe('ECANCELLED')
+  })
+
+  it('waits for nobody once it has the item', async () => {
+    const network = await openBittorrentNetwork(5)
+    closers.push(network.close)
+    const { dht } = await network.join({ answerMs: 3_600_000 })
+    const { signal } = new AbortController()
+    await dht.putImmutable(Buffer.from('value'), { signal })
+    for (const plain of network.plain.slice(1)) makeHostile(plain, () => undefined)
+    expect(await dht.getImmutable(sha1(Buffer.from('5:value')), { signal })).toEqual(Buffer.from('value'))
   })
 
   it('asks no private address unless it may', async () => {

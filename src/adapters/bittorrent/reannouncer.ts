@@ -61,7 +61,6 @@ export const startReannouncer = ({ wait = waitUnreferenced, now = Date.now }: { 
         // What could not be read or put now has its turn again in the next round.
       }
       await Promise.allSettled(batch)
-      signal.throwIfAborted()
     }
   }
 
