@@ -107,17 +107,17 @@ describe('a node', () => {
     for (const each of [silent, socket]) closers.push(async () => new Promise((resolve) => each.destroy(resolve)))
     const peer = { host: '127.0.0.1', port: silent.address().port }
     const ask = async (message: Query): Promise<unknown> => new Promise((resolve) => { socket.query(peer, message, (error) => resolve(error?.code)) })
-    const messages = [0, 1].map(() => ({ q: 'ping', a: { id: Buffer.alloc(20) } })) as [Query, Query]
+    const [walk, other] = [0, 1].map((): Query => ({ q: 'ping', a: { id: Buffer.alloc(20) } })) as [Query, Query]
     const controller = new AbortController()
-    socket.bound(messages[0], { signal: controller.signal, maxQueries: 2 })
-    const asked = [ask(messages[0]), ask(messages[0])]
-    expect(await ask(messages[0])).toBe('ECANCELLED')
-    void ask(messages[1])
+    socket.bound(walk, { signal: controller.signal, maxQueries: 2 })
+    const asked = [ask(walk), ask(walk)]
+    expect(await ask(walk)).toBe('ECANCELLED')
+    void ask(other)
     expect(socket.inflight).toBe(3)
     controller.abort()
     expect(socket.inflight).toBe(1)
     expect(await Promise.all(asked)).toEqual(['ECANCELLED', 'ECANCELLED'])
-    expect(await ask(messages[0])).toBe('ECANCELLED')
+    expect(await ask(walk)).toBe('ECANCELLED')
   })
 
   it('waits for nobody once it has the item', async () => {
