@@ -121,8 +121,11 @@ describe('a gateway', () => {
 describe('several gateways', () => {
   test('are asked one at a time while the first has the block', async () => {
     const [first, second] = [await counted(give(bytes)), await counted(give(bytes))]
+    const nothingIsLeft = watchLeftovers()
     expect(await storeOf([first, second]).get(cid)).toEqual(bytes)
     expect([first.requests.length, second.requests.length]).toEqual([1, 0])
+    await Promise.all([first.close(), second.close()])
+    await nothingIsLeft()
   })
 
   test.each<[string, RequestListener]>([

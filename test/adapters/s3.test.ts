@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createS3Store, type S3StoreOptions } from '../../src/adapters/s3.ts'
 import { utf8 } from '../../src/bytes.ts'
 import { RAW, cidOf } from '../../src/store/block.ts'
@@ -260,17 +260,22 @@ describe('what an S3 server answers', () => {
   })
 
   test('is not asked for again once the signal says so', async () => {
-    const asked = Promise.withResolvers<void>()
     let requests = 0
     const server = await serve((request, response) => {
       requests++
       answer(503, errorXml('SlowDown'))(request, response)
-      response.on('close', () => asked.resolve())
     })
     const nothingIsLeft = watchLeftovers()
+    const { setTimeout: set } = globalThis
+    const waiting = Promise.withResolvers<void>()
+    vi.stubGlobal('setTimeout', (callback: () => void, ms: number) => {
+      const isTheWait = ms >= 50 && ms <= 100
+      if (isTheWait) waiting.resolve()
+      return set(callback, isTheWait ? 3_600_000 : ms)
+    })
     const controller = new AbortController()
     const put = storeAt(server.url).put(cid, bytes, { signal: controller.signal })
-    await asked.promise
+    await waiting.promise
     controller.abort(new Error('the reason'))
     await expect(put).rejects.toThrow('the reason')
     expect(requests).toBe(1)
