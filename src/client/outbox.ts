@@ -84,8 +84,7 @@ export class Outbox {
   private async send ({ record, documentBytes }: Head, target: string, signal: AbortSignal): Promise<void> {
     const { blocks, pins, routers } = this.parts
     if (target === BLOCKS_TARGET) {
-      await blocks.put(record.cid, documentBytes, { signal })
-      await pins?.pin(record.id, [record.cid], { version: record.sequence, signal })
+      await keepBlocks({ record, documentBytes }, { blocks, pins, signal })
       return
     }
     await routers.find(({ name }) => name === target)!.put(record.id, record.bytes, { signal })
@@ -102,6 +101,19 @@ export class Outbox {
       if (!entry || !equals(entry.record, sha256(record.bytes))) return
       await this.parts.store.batch([{ type: 'check', key, value: before }, this.owe(record, entry.targets.filter((target) => !delivered.has(target)))])
     })
+  }
+}
+
+/** Puts the document and pins all that it links to, in one write where the store can. */
+export const keepBlocks = async ({ record: { id, cid, sequence }, documentBytes }: Pick<Head, 'record' | 'documentBytes'>, { blocks, pins, signal }: Pick<OutboxParts, 'blocks' | 'pins'> & { signal: AbortSignal | undefined }): Promise<void> => {
+  const putDocument = async (): Promise<void> => { if (blocks.supports.put) await blocks.put(cid, documentBytes, { signal }) }
+  if (!pins) return putDocument()
+  try {
+    await pins.pin(id, [cid], { version: sequence, given: [{ cid, bytes: documentBytes }], signal })
+  } catch (error) {
+    // A picture that cannot be had keeps nobody from reading the document.
+    await putDocument()
+    throw error
   }
 }
 

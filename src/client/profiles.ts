@@ -21,7 +21,7 @@ import { untilAborted } from '../until-aborted.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
 import { newestRecord } from './newest-record.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, keepBlocks } from './outbox.ts'
 import { PINS, type ClientParts } from './parts.ts'
 import { ProfileState, type Fork, type Head } from './profile-state.ts'
 import { accept, edit, publish, remove, type DeliveryOptions, type PublishOptions } from './publish.ts'
@@ -277,10 +277,9 @@ const checkState = ({ supports }: KeyValueStore, isVolatile: boolean): void => {
   if (!supports.persistence && !isVolatile) throw new MercuryError('VOLATILE_STATE', 'state forgets when the process ends, and floors with it; pass volatile: true if that is meant')
 }
 
-const keepProfile = async ({ record: { id, cid, sequence }, documentBytes }: Head, { blocks, pins, schedule, store, clock }: ClientParts, signal: AbortSignal | undefined): Promise<void> => {
-  if (blocks.supports.put) await blocks.put(cid, documentBytes, { signal })
-  await pins?.pin(id, [cid], { version: sequence, signal })
-  await store.batch(await schedule.keep(id, clock(), { signal }), { signal })
+const keepProfile = async (head: Head, { blocks, pins, schedule, store, clock }: ClientParts, signal: AbortSignal | undefined): Promise<void> => {
+  await keepBlocks(head, { blocks, pins, signal })
+  await store.batch(await schedule.keep(head.record.id, clock(), { signal }), { signal })
 }
 
 const describe = ({ behind, fork, answers, confirmedBy }: Lookup, { record, document, documentBytes, floor, checkedAt }: Head): Resolved => ({

@@ -70,14 +70,14 @@ const SHA2_256 = 0x12
 export const hashName = (cid: CID): string => base32.baseEncode(createDigest(SHA2_256, sha256DigestOf(cid)).bytes)
 
 /**
- * Keeps blocks in `store`, under their hash alone: one block has as many CIDs as there are codecs.
+ * Keeps blocks in `store`, under their hash alone: one block has as many CIDs as there are codecs. `space` lets it be a tier before a store of another hash space than `ipfs`.
  *
  * A put block stays, pinned or not, until it is unpinned, which removes it. Takes blocks of at most 1 MiB, hashed by sha2-256.
  * `close()` leaves `store` open.
  *
  * @throws UnsupportedError for any other hash; LimitError
  */
-export const createHashStore = (store: KeyValueStore): HashStore => {
+export const createHashStore = (store: KeyValueStore, { space = 'ipfs' }: { space?: string } = {}): HashStore => {
   const gate = createGate('store')
 
   const put = async (cid: CID, bytes: Uint8Array, pin: boolean, options: StoreOptions): Promise<void> => {
@@ -87,7 +87,7 @@ export const createHashStore = (store: KeyValueStore): HashStore => {
   }
 
   return {
-    space: 'ipfs',
+    space,
     supports: { put: true, pin: true, persistence: store.supports.persistence, network: false },
     put: (cid, bytes, { signal, pin = false } = {}) => gate.run(signal, () => put(cid, bytes, pin, { signal })),
     get: (cid, { signal } = {}) => gate.run(signal, async () => store.get(keysOf(cid).block, { signal })),

@@ -22,12 +22,18 @@ export interface PinSet {
    * the same call again, or another for this owner, finishes the work.
    *
    * @param owner 1 to 256 UTF-8 bytes
-   * @param options `version`, at most 2^64 - 1: a call with a lower one than another had for this owner pins nothing and lets go of blocks that are not his; so it does not matter which of two processes comes last
+   * @param options `version`, at most 2^64 - 1: a call with a lower one than another had for this owner pins nothing and lets go of blocks that are not his; so it does not matter which of two processes comes last.
+   * `given`: blocks among them that the caller has at hand, unverified; they are put with their pin instead of being fetched
    * @throws ConflictError when other processes change what is pinned for this owner again and again, BlockNotFoundError when a block cannot be had, LimitError for a DAG over 8 MiB, 1,024 blocks or 32 levels, and what {@link walkDag} throws
    */
-  pin(owner: string, roots: readonly CID[], options?: { version?: bigint; signal?: AbortSignal; hints?: readonly string[] }): Promise<void>
+  pin(owner: string, roots: readonly CID[], options?: { version?: bigint; given?: readonly GivenBlock[]; signal?: AbortSignal; hints?: readonly string[] }): Promise<void>
   /** Unpins what nobody else needs; an unknown owner is no error. */
   unpin(owner: string, options?: { signal?: AbortSignal }): Promise<void>
+}
+
+export interface GivenBlock {
+  readonly cid: CID
+  readonly bytes: Uint8Array
 }
 
 export const MAX_OWNER_BYTES = 256
@@ -56,7 +62,7 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
   const sweeper = createSweeper({ state, blocks, lock, leaseMs })
 
   /** What stands in `state` between the steps is enough to go on from, or to go back. @throws ConflictError when another process got in the way */
-  const replace = async (owner: string, wanted: Blocks, version: bigint | undefined, signal: AbortSignal | undefined): Promise<void> => {
+  const replace = async (owner: string, wanted: Blocks, { version, given = NOTHING_GIVEN, signal }: Replacement): Promise<void> => {
     const before = await readRecord(state, owner, signal)
     const { kept, pending } = before
     if (version !== undefined && version < (before.version ?? 0n)) return letGo(owner, wanted, before, signal)
@@ -71,7 +77,10 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
       record = begun
     }
     try {
-      await mapConcurrently([...wanted], ([hash, cid]) => lock(`block/${hash}`, () => blocks.pin(cid, { signal })))
+      await mapConcurrently([...wanted], ([hash, cid]) => lock(`block/${hash}`, () => {
+        const bytes = given.get(hash)
+        return bytes ? blocks.put(cid, bytes, { pin: true, signal }) : blocks.pin(cid, { signal })
+      }))
     } catch (error) {
       // A block that another process has let go of is gone, and by now perhaps nobody wants it.
       if (!signal?.aborted && (await hasChanged(owner, record, signal))) throw inTheWay(owner, { cause: error })
@@ -132,17 +141,18 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
   })
 
   return {
-    async pin (owner, roots, { version, signal, hints = [] } = {}) {
+    async pin (owner, roots, { version, given = [], signal, hints = [] } = {}) {
       checkOwner(owner)
       const fixed = [...roots]
+      const atHand = new Map(blocks.supports.put ? given.map(({ cid, bytes }) => [hashName(cid), Uint8Array.from(bytes)]) : [])
       await run(owner, async () => {
-        const wanted = await walkDag(blocks, fixed, { hints, signal })
-        await patiently(() => replace(owner, wanted, version, signal), signal)
+        const wanted = await walkDag(withBlocks(blocks, atHand), fixed, { hints, signal })
+        await patiently(() => replace(owner, wanted, { version, given: atHand, signal }), signal)
       })
     },
     async unpin (owner, { signal } = {}) {
       checkOwner(owner)
-      await run(owner, () => patiently(() => replace(owner, NONE, undefined, signal), signal))
+      await run(owner, () => patiently(() => replace(owner, NONE, { signal }), signal))
     }
   }
 }
@@ -160,6 +170,17 @@ export const copyPinBooks = async (owner: string, { from, to, signal }: { from: 
 /** Blocks by the base32 of their hash. */
 type Blocks = ReadonlyMap<string, CID>
 const NONE: Blocks = new Map()
+
+interface Replacement {
+  readonly version?: bigint | undefined
+  readonly given?: ReadonlyMap<string, Uint8Array>
+  readonly signal: AbortSignal | undefined
+}
+
+const NOTHING_GIVEN: ReadonlyMap<string, Uint8Array> = new Map()
+
+/** `blocks`, as if it had what is at hand. */
+const withBlocks = (blocks: HashStore, atHand: ReadonlyMap<string, Uint8Array>): HashStore => ({ ...blocks, get: async (cid, options) => atHand.get(hashName(cid)) ?? blocks.get(cid, options) })
 
 /** What is promised to an owner, and what a call is about to promise instead. */
 interface OwnerRecord {

@@ -43,7 +43,7 @@ it('the block of a document that does not ride along fills a faster tier', async
   const alice = await createSigner(new Uint8Array(32).fill(1))
   await openProfiles(await network.join(), [alice]).publish({ name: 'Alice', bio, ...notes }, alice, { first: true, wait: 'all' })
   const node = await network.join()
-  const fast: HashStore = { ...createHashStore(createMemoryStore()), space: 'bittorrent' }
+  const fast: HashStore = createHashStore(createMemoryStore(), { space: 'bittorrent' })
   const { cid } = await openProfiles(node, [], { blocks: createTieredStore([fast, createBittorrentStore(node)]) }).resolve(alice.id)
   expect(await fast.get(cid, { offline: true })).toBeDefined()
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createHashStore, createMemoryStore, createRecord, signDocument, type NameRouter } from '../../src/index.ts'
 import { HOUR_MS } from '../../src/limits.ts'
+import { RAW, cidOf } from '../../src/store/block.ts'
 import { NOON, openDevice, openWorld, routerOf, signerOf } from './world.ts'
 
 const alice = await signerOf(1)
@@ -260,4 +261,15 @@ describe('createProfiles', () => {
     const [router] = openWorld().routers
     expect(() => openDevice({ routers: [router!, router!] })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })
+})
+
+it('a picture that cannot be had keeps nobody from reading the document', async () => {
+  const blocks = createHashStore(createMemoryStore())
+  const { profiles } = openDevice({ blocks })
+  const avatar = { cid: await cidOf(new Uint8Array([1, 2, 3]), RAW), type: 'image/png', size: 3 }
+  const { cid, pending } = await profiles.publish({ name: 'Alice', avatar }, alice, { wait: 'local', first: true })
+  await profiles.flush()
+  expect(pending).toEqual(['blocks'])
+  expect(await blocks.get(cid)).toBeDefined()
+  expect((await Array.fromAsync(profiles.owed())).map(({ targets }) => targets)).toEqual([['blocks']])
 })

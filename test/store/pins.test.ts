@@ -64,6 +64,21 @@ describe('createPinSet', () => {
     expect(await world.everything()).toEqual([])
   })
 
+  it('puts what the caller has at hand with its pin, and fetches it from nobody', async () => {
+    const world = createWorld()
+    for (const name of 'ab') await putBlock(world.blocks, utf8(name), RAW)
+    const gets: string[] = []
+    const blocks = { ...world.blocks, get: (cid: CID, options?: object) => { gets.push(hashName(cid)); return world.blocks.get(cid, options) } }
+    const pins = createPinSet({ ...world, blocks })
+    const list = await listCid('ab')
+    await pins.pin('owner', [list], { given: [{ cid: list, bytes: listBytes('ab') }] })
+    expect(await world.pinned(['ab'])).toEqual(['[ab]', 'a', 'b'])
+    expect(gets.sort()).toEqual([...'ab'].map((name) => hashName(leaves.get(name)!)).sort())
+    await expect(pins.pin('owner', [list], { given: [{ cid: list, bytes: utf8('something else') }] })).rejects.toMatchObject({ code: 'WRONG_BLOCK' })
+    await pins.unpin('owner')
+    expect(await world.everything()).toEqual([])
+  })
+
   it('keeps a block for as long as anybody needs it', async () => {
     const world = createWorld()
     const pins = createPinSet(world)
