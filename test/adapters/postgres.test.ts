@@ -110,7 +110,7 @@ describeWithService('PostgreSQL', 'the PostgreSQL adapter', () => {
     }
   })
 
-  it('gives back the connection of an iteration that ends, is left, aborted or closed', async () => {
+  it('gives back the connection of an iteration that ends, fails, is left, aborted or closed', async () => {
     const store = await open()
     await store.batch(range(1_500).map((i) => ({ type: 'put', key: `${i}`, value: utf8('v') })))
     const begin = async (signal?: AbortSignal): Promise<AsyncIterator<[string, Uint8Array]>> => {
@@ -126,6 +126,9 @@ describeWithService('PostgreSQL', 'the PostgreSQL adapter', () => {
     const controller = new AbortController()
     await begin(controller.signal)
     controller.abort()
+    await statesBecome([])
+    await sql('INSERT INTO mercury VALUES (\'\\xf0\'::bytea, \'\')')
+    await expect(Array.fromAsync(store.entries())).rejects.toMatchObject({ code: 'STORE_FAILED' })
     await statesBecome([])
     const left = await begin()
     await store.close()
@@ -182,10 +185,13 @@ describeWithService('PostgreSQL', 'the PostgreSQL adapter', () => {
     }
     await fail('40001', 4)
     await sql('CREATE TRIGGER fail BEFORE INSERT ON mercury FOR EACH ROW EXECUTE FUNCTION fail()')
-    for (const code of ['40001', '40P01', '53200']) {
-      await fail(code, code === '53200' ? 1 : 4)
+    for (const code of ['40001', '40P01']) {
+      await fail(code, 4)
       await store.put(code, utf8('1'))
     }
+    // As a server does that has no room for locks but one.
+    await sql('CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF (SELECT count(*) FROM pg_locks WHERE locktype = \'advisory\' AND pid = pg_backend_pid()) > 1 THEN RAISE EXCEPTION \'no\' USING ERRCODE = \'53200\'; END IF; RETURN NEW; END $$')
+    await store.put('53200', utf8('1'))
     await fail('40001', 5)
     await expect(store.put('a', utf8('1'))).rejects.toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining('(40001)') })
     await fail('23514', 1)
@@ -295,7 +301,8 @@ describeWithService('PostgreSQL', 'the PostgreSQL adapter', () => {
     const store = await open()
     await store.put('fine', utf8('1'))
     await sql('INSERT INTO mercury SELECT convert_to(n || \' mebibytes\', \'UTF8\'), convert_to(repeat(\'x\', n * 1048576), \'UTF8\') FROM (VALUES (17), (40)) AS sizes (n)')
-    for (const key of ['17 mebibytes', '40 mebibytes']) await expect(store.get(key)).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    await expect(store.get('17 mebibytes')).rejects.toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining('a value over') })
+    await expect(store.get('40 mebibytes')).rejects.toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining('an answer') })
     await expect(Array.fromAsync(store.entries())).rejects.toMatchObject({ code: 'STORE_FAILED' })
     await sql('DELETE FROM mercury WHERE octet_length(value) > 1000')
     await sql('INSERT INTO mercury VALUES (\'\\xff\'::bytea, \'\'), (\'\\xc3\'::bytea, \'\')')
