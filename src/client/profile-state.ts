@@ -75,17 +75,18 @@ export class ProfileState {
 
   /** Parts of two heads are `TORN`: another process over the same store committed between two reads. Published over, the one in between would be lost. */
   private async readHead (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<Head | typeof TORN | undefined> {
-    const [floorBytes, recordBytes] = await Promise.all([this.store.get(key.floor(id), { signal }), this.store.get(key.record(id), { signal })])
+    // All at once, needed or not: over a state on another machine that is one round trip.
+    const [floorBytes, recordBytes, apart, checked] = await Promise.all([key.floor(id), key.record(id), key.document(id), key.checked(id)].map((name) => this.store.get(name, { signal })))
     if (!floorBytes || !recordBytes) return undefined
     const floor = decodeFloor(floorBytes)
     const record = await readProfileRecord(id, recordBytes, { now })
     if (record.sequence !== floor.sequence || !record.cid.equals(floor.cid)) return TORN
-    const documentBytes = record.documentBytes ?? (await this.store.get(key.document(id), { signal }))
+    const documentBytes = record.documentBytes ?? apart
     const isCurrent = async (): Promise<boolean> => equals(floorBytes, (await this.store.get(key.floor(id), { signal })) ?? NOTHING)
     if (!documentBytes) return (await isCurrent()) ? undefined : TORN
     try {
       const { document } = await verifyDocument(documentBytes, { id, cid: record.cid })
-      return { floor, record, document, documentBytes, checkedAt: decodeTime(await this.store.get(key.checked(id), { signal })) }
+      return { floor, record, document, documentBytes, checkedAt: decodeTime(checked) }
     } catch (error) {
       if (await isCurrent()) throw error
       return TORN
