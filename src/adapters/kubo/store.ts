@@ -26,6 +26,7 @@ const MAX_ANSWER_BYTES = 65_536
  * `hints` are multiaddrs of peers that may have the block; Kubo is told to dial the first four, but no private addresses unless `allowPrivate`.
  * A pin is a direct one named `mercury`, so that it covers one block and `unpin` tells it from those of others: theirs stay, and a block that they have pinned is not pinned twice.
  * A block whose codec Kubo cannot read is pinned as raw bytes; it is the same block to Kubo. What is not pinned lasts until Kubo's next garbage collection.
+ * What was put and pinned survives a kill of Kubo; a power cut only where Kubo's `Datastore.Spec` has `sync`, which it has not by default.
  * Two programs with pins of their own need a Kubo each. Fails with `STORE_FAILED`, and Kubo's own reason where it gives one.
  *
  * @throws InvalidUrlError, InvalidHeaderError
