@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** PostgreSQL's numbers of the types. */
 const BYTEA = 17
@@ -25,14 +25,15 @@ export const bigintArray = (items: readonly bigint[]): Buffer => arrayOf(BIGINT,
  *
  * @param name `undefined` stands for the whole table
  */
-export const lockOf = (table: string, name?: string): bigint => createHash('sha256').update(name === undefined ? table : `${table}\0${name}`).digest().readBigInt64BE()
+export const lockOf = (table: string, name?: string): bigint => hash('sha256', name === undefined ? table : `${table}\0${name}`, 'buffer').readBigInt64BE()
 
 /** Each once, in ascending order: transactions that take their locks in one order never wait for each other in a circle. */
 export const locksOf = (table: string, names: Iterable<string>): bigint[] =>
   [...new Set(Array.from(names, (name) => lockOf(table, name)))].sort((a, b) => (a < b ? -1 : 1))
 
 const arrayOf = (type: number, items: readonly (Uint8Array | undefined)[]): Buffer => {
-  const header = items.length === 0 ? [0, 0, type] : [1, items.includes(undefined) ? 1 : 0, type, items.length, 1]
+  if (items.length === 0) return int32s(0, 0, type)
+  const header = [1, items.includes(undefined) ? 1 : 0, type, items.length, 1]
   return Buffer.concat([int32s(...header), ...items.flatMap((item) => (item ? [int32s(item.byteLength), item] : [int32s(-1)]))])
 }
 
