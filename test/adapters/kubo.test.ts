@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import * as dagPb from '@ipld/dag-pb'
 import { CID } from 'multiformats/cid'
 import { identity } from 'multiformats/hashes/identity'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createKuboRouter, createKuboStore } from '../../src/adapters/kubo/index.ts'
 import { dialable } from '../../src/adapters/kubo/hints.ts'
 import { utf8 } from '../../src/bytes.ts'
@@ -160,8 +160,8 @@ describe('an RPC API that lies', () => {
     const stranger = (await signProfile({ seed: 8 })).record
     const { url } = await lie((command) => (command === 'routing/get' ? { body: event(base64(forged)) + event(base64(stranger)) } : { body: 'another document' }))
     const profiles = createProfiles({ blocks: createKuboStore({ url }), routers: [createKuboRouter({ url, name: 'liar' })], state: createMemoryStore(), volatile: true })
+    onTestFinished(profiles.close)
     await expect(profiles.resolve(id)).rejects.toMatchObject({ code: 'UNREACHABLE', answers: [{ router: 'liar', outcome: 'invalid' }] })
-    await profiles.close()
   })
 
   test('cannot say that it took a record which it does not give back', async () => {
@@ -335,11 +335,11 @@ describeWithService('Kubo', 'a real Kubo', () => {
 
   test('that knows nobody holds a record for those who ask, but has not spread it', async () => {
     const kubo = await openKuboService()
+    onTestFinished(kubo.close)
     const router = createKuboRouter({ url: kubo.rpc })
     await expect(router.put(id, record)).rejects.toMatchObject({ code: 'ROUTER_FAILED', message: expect.stringContaining('connected to nobody') })
     expect(await Array.fromAsync(router.get(id))).toEqual([record])
     const other = (await signProfile({ seed: 22 })).signer
     await expect(Array.fromAsync(router.get(other.id))).rejects.toMatchObject({ code: 'ROUTER_FAILED', message: expect.stringContaining('connected to nobody') })
-    await kubo.close()
   })
 })

@@ -43,7 +43,12 @@ export const KUBO_LAN_DHT = '/ipfs/lan/kad/1.0.0'
 export const openKuboService = async ({ bootstrap = [], ...options }: KuboOptions = {}): Promise<KuboService> => {
   const { open, meet } = await prepareKubo(options)
   const service = await open()
-  await meet(bootstrap, bootstrap)
+  try {
+    await meet(bootstrap, bootstrap)
+  } catch (error) {
+    await service.close()
+    throw error
+  }
   return service
 }
 
@@ -141,14 +146,17 @@ export const openKuboNetwork = async (count: number, options: Pick<KuboOptions, 
   const prepared = await Promise.all(Array.from({ length: count }, async () => prepareKubo(options)))
   const addresses = prepared.map(({ address }) => address)
   const nodes = await Promise.all(prepared.map(async ({ open }) => open()))
-  for (const [i, { address, meet }] of prepared.entries()) await meet(addresses.slice(0, i), addresses.filter((other) => other !== address))
-  await Promise.all(nodes.map(async (node) => node.knows(count - 1)))
-  return {
-    nodes,
-    async close () {
-      await Promise.all(nodes.map(async (node) => node.close()))
-    }
+  const close = async (): Promise<void> => {
+    await Promise.all(nodes.map(async (node) => node.close()))
   }
+  try {
+    for (const [i, { address, meet }] of prepared.entries()) await meet(addresses.slice(0, i), addresses.filter((other) => other !== address))
+    await Promise.all(nodes.map(async (node) => node.knows(count - 1)))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { nodes, close }
 }
 
 const connectedPeers = async (response: Response): Promise<number> => {
