@@ -82,7 +82,10 @@ export class ProfileState {
     const record = await readProfileRecord(id, recordBytes, { now })
     if (record.sequence !== floor.sequence || !record.cid.equals(floor.cid)) return TORN
     const documentBytes = record.documentBytes ?? apart
-    const isCurrent = async (): Promise<boolean> => equals(floorBytes, (await this.store.get(key.floor(id), { signal })) ?? NOTHING)
+    const isCurrent = async (): Promise<boolean> => {
+      const [floorNow, apartNow] = await Promise.all([key.floor(id), key.document(id)].map((name) => this.store.get(name, { signal })))
+      return equals(floorBytes, floorNow ?? NOTHING) && equals(apart ?? NOTHING, apartNow ?? NOTHING)
+    }
     if (!documentBytes) return (await isCurrent()) ? undefined : TORN
     try {
       const { document } = await verifyDocument(documentBytes, { id, cid: record.cid })
