@@ -7,12 +7,13 @@ import { createGate } from '../store/gate.ts'
 import { resolveRange } from '../store/key-range.ts'
 import { checkKey, isWrite, takeOperations, type CheckOperation, type KeyValueStore, type Operation, type StoreOptions, type WriteOperation } from '../store/key-value-store.ts'
 import { cancellable } from './cancellable.ts'
-import type { Parameter } from './postgres/connection.ts'
+import type { Parameter, Statement } from './postgres/connection.ts'
 import { createConnections } from './postgres/connections.ts'
 import { failureOf, isOutOfLocks, isRolledBack } from './postgres/failure.ts'
 import { locationOf, parsePostgresUrl } from './postgres/location.ts'
 import { bigintArray, byteaArray, lockOf, locksOf } from './postgres/parameters.ts'
-import { decodeValue, readSnapshot } from './postgres/snapshot.ts'
+import { createReadGroup } from './postgres/read-group.ts'
+import { decodeKey, decodeValue, readSnapshot } from './postgres/snapshot.ts'
 import { prepareTable, tableOf } from './postgres/table.ts'
 
 export { InvalidUrlError } from './http-client.ts'
@@ -27,6 +28,8 @@ const TRIES = 5
 const RETRY_PAUSE_MS = 20
 /** The largest value and a page, in base64 with its line ends, and room for keys. */
 const MAX_ANSWER_BYTES = 32 * 1_048_576
+/** A longer one has an answer of its own, so that many reads at once stay small. */
+const MAX_SHARED_VALUE_BYTES = 65_536
 /** A batch of more keys locks the whole table: a server has room for some thousands of locks in all. */
 const MAX_KEY_LOCKS = 1_024
 
@@ -102,6 +105,25 @@ export const openPostgresStore = async ({ url, table: tableName = 'mercury', ssl
     }
   }
 
+  const query = (statement: Statement, parameters: readonly Parameter[], signal: AbortSignal): Promise<(string | null)[][]> =>
+    connections.use((connection) => connection.query(statement, parameters, signal), { signal, again: true })
+
+  const readOne = async (key: string, signal: AbortSignal): Promise<[string, Uint8Array][]> => {
+    const [row] = await query(table.get, [Buffer.from(key)], signal)
+    return row ? [[key, decodeValue(row[0])]] : []
+  }
+
+  const reads = createReadGroup(async (keys, signal) => {
+    const [first, ...more] = keys
+    if (more.length === 0) return new Map(await readOne(first!, signal))
+    const rows = await query(table.getMany, [byteaArray(keys.map((key) => Buffer.from(key))), String(MAX_SHARED_VALUE_BYTES)], signal)
+    const entries = await Promise.all(rows.map(async ([encodedKey, value]): Promise<[string, Uint8Array][]> => {
+      const key = decodeKey(decodeValue(encodedKey))
+      return value === null ? readOne(key, signal) : [[key, decodeValue(value)]]
+    }))
+    return new Map(entries.flat())
+  })
+
   const batch = (operations: readonly Operation[], { signal }: StoreOptions = {}): Promise<void> => gate.run(signal, async () => {
     const taken = takeOperations(operations)
     if (taken.length === 0) return
@@ -118,8 +140,7 @@ export const openPostgresStore = async ({ url, table: tableName = 'mercury', ssl
     batch,
     get: (key, { signal } = {}) => gate.run(signal, async () => {
       checkKey(key)
-      const rows = await attempt('read', signal, () => connections.use((connection) => connection.query(table.get, [Buffer.from(key)], signal), { signal, again: true }))
-      return rows[0] && decodeValue(rows[0][0])
+      return attempt('read', signal, () => reads.get(key, signal))
     }),
     put: (key, value, options) => batch([{ type: 'put', key, value }], options),
     delete: (key, options) => batch([{ type: 'delete', key }], options),

@@ -61,7 +61,7 @@ export const openBlocksPlace = async (place: OtherPlace, context: PlaceContext):
     }
     case 'kubo': {
       const { createKuboStore } = await import('../adapters/kubo/index.ts')
-      return context.keep(createKuboStore({ url: place.url, authorization: context.env.KUBO_AUTHORIZATION, allowPrivate: true }))
+      return context.keep(createKuboStore({ url: place.url, authorization: context.env.KUBO_AUTHORIZATION }))
     }
     case 'http': {
       const { createGatewayStore } = await import('../adapters/gateway.ts')

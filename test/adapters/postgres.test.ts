@@ -69,6 +69,18 @@ describeWithService('PostgreSQL', 'the PostgreSQL adapter', () => {
   const statesBecome = (expected: string[]): Promise<void> => vi.waitFor(async () => expect(await states()).toEqual(expected), { timeout: 10_000, interval: 10 })
   const range = (length: number): number[] => Array.from({ length }, (_, i) => i)
 
+  it('reads what is asked for at one moment in one round trip, long values each in another', async () => {
+    const store = await open()
+    const [short, long] = [utf8('short'), new Uint8Array(65_537).fill(7)]
+    await store.batch([...range(20).map((i): Operation => ({ type: 'put', key: `key ${i}`, value: short })), { type: 'put', key: 'at the limit', value: long.slice(1) }, { type: 'put', key: 'long', value: long }])
+    const trips = vi.spyOn(pg.Connection.prototype, 'sync')
+    const values = await Promise.all([...range(20).map((i) => `key ${i}`), 'absent', 'at the limit'].map((key) => store.get(key)))
+    expect(trips).toHaveBeenCalledTimes(1)
+    expect(values).toEqual([...range(20).map(() => short), undefined, long.slice(1)])
+    expect(await Promise.all([store.get('key 0'), store.get('long')])).toEqual([short, long])
+    expect(trips).toHaveBeenCalledTimes(3)
+  })
+
   it('does every call in one round trip, also a batch and an iteration that fits a page', async () => {
     const store = await open()
     const trips = vi.spyOn(pg.Connection.prototype, 'sync')

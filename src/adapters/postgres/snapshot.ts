@@ -101,7 +101,7 @@ export const decodeValue = (text: string | null | undefined): Uint8Array => {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-const decodeKey = (bytes: Uint8Array): string => {
+export const decodeKey = (bytes: Uint8Array): string => {
   try {
     return decoder.decode(bytes)
   } catch (error) {

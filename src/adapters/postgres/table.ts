@@ -7,6 +7,8 @@ export interface Table {
   readonly name: string
   /** $1 key */
   readonly get: Statement
+  /** $1 keys, $2 bytes. Answers key and value of those that are there; NULL for a value of more than $2. */
+  readonly getMany: Statement
   /** $1 lock of the table, $2 locks of the keys or NULL, $3 and $4 checks, $5 deletes, $6 and $7 puts. Answers the number of the first check that does not hold, or NULL. */
   readonly batch: Statement
   /** $1 first key, $2 first key that is above it all, $3 entries, $4 bytes. Answers key, value and how many entries there were before `$4` cut them off. */
@@ -25,6 +27,7 @@ export const tableOf = (name: string): Table => {
   return {
     name,
     get: { name: 'mercury get', text: `SELECT encode(value, 'base64') FROM "${name}" WHERE key = $1` },
+    getMany: { name: 'mercury get many', text: `SELECT encode(key, 'base64'), CASE WHEN octet_length(value) <= $2 THEN encode(value, 'base64') END FROM "${name}" WHERE key = ANY($1::bytea[])` },
     batch: { name: 'mercury batch', text: `SELECT "${name}"($1, $2, $3, $4, $5, $6, $7)` },
     ascending: { name: 'mercury ascending', text: pageText(name, 'ASC') },
     descending: { name: 'mercury descending', text: pageText(name, 'DESC') }
