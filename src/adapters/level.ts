@@ -1,10 +1,11 @@
 import { realpath } from 'node:fs/promises'
 import type { ClassicLevel } from 'classic-level'
-import { MissingDependencyError, StoreError, StoreLockedError } from '../errors.ts'
+import { StoreError, StoreLockedError } from '../errors.ts'
 import { createGate } from '../store/gate.ts'
 import { resolveRange, type KeyBounds } from '../store/key-range.ts'
 import { checkKey, isWrite, requireCheck, takeOperations, type KeyValueStore, type Operation, type StoreOptions } from '../store/key-value-store.ts'
 import { createLock } from '../store/lock.ts'
+import { loadPackages } from './optional-packages.ts'
 import { makePrivateDirectory } from './private-directory.ts'
 
 export const LEVEL_PACKAGES = ['classic-level@3.0.0'] as const
@@ -126,14 +127,7 @@ const resolveDirectory = async (location: string): Promise<string> => {
 
 const cannot = (what: string, location: string, cause: unknown): StoreError => new StoreError(`LevelDB cannot ${what}; location=${location}`, { cause })
 
-const loadLevel = async (): Promise<typeof import('classic-level')> => {
-  try {
-    return await import('classic-level')
-  } catch (error) {
-    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND') throw new MissingDependencyError('level', LEVEL_PACKAGES, { cause: error })
-    throw new StoreError('classic-level cannot be loaded', { cause: error })
-  }
-}
+const loadLevel = () => loadPackages('level', LEVEL_PACKAGES, () => import('classic-level'))
 
 const levelRange = ({ lower, upper, reverse, limit }: KeyBounds): { gte?: string; gt?: string; lt?: string; lte?: string; reverse: boolean; limit: number } => ({
   ...(lower ? { [lower.inclusive ? 'gte' : 'gt']: lower.key } : {}),

@@ -1,12 +1,13 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ClientConfig } from 'pg'
-import { ClosedError, ConflictError, MercuryError, MissingDependencyError, StoreError, checkLimit } from '../errors.ts'
+import { ClosedError, ConflictError, MercuryError, checkLimit } from '../errors.ts'
 import { MINUTE_MS, SECOND_MS } from '../limits.ts'
 import { createGate } from '../store/gate.ts'
 import { resolveRange } from '../store/key-range.ts'
 import { checkKey, isWrite, takeOperations, type CheckOperation, type KeyValueStore, type Operation, type StoreOptions, type WriteOperation } from '../store/key-value-store.ts'
 import { cancellable } from './cancellable.ts'
+import { loadPackages } from './optional-packages.ts'
 import type { Parameter, Statement } from './postgres/connection.ts'
 import { createConnections } from './postgres/connections.ts'
 import { failureOf, isOutOfLocks, isRolledBack } from './postgres/failure.ts'
@@ -194,11 +195,4 @@ const sessionSettings = (queryTimeoutMs: number): ClientConfig => ({
   types: { getTypeParser: () => (text: string) => text }
 })
 
-const loadPg = async (): Promise<typeof import('pg')> => {
-  try {
-    return await import('pg')
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') throw new MissingDependencyError('postgres', POSTGRES_PACKAGES, { cause: error })
-    throw new StoreError('pg cannot be loaded', { cause: error })
-  }
-}
+const loadPg = () => loadPackages('postgres', POSTGRES_PACKAGES, () => import('pg'))

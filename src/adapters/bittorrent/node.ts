@@ -1,4 +1,5 @@
-import { ClosedError, MissingDependencyError, StoreError } from '../../errors.ts'
+import { ClosedError } from '../../errors.ts'
+import { loadPackages } from '../optional-packages.ts'
 import { createDht, type Dht } from './dht.ts'
 import { openKrpcSocket } from './krpc-socket.ts'
 import { startReannouncer, type Keeper, type Wait } from './reannouncer.ts'
@@ -72,11 +73,4 @@ export const openBittorrentNode = async (options: BittorrentNodeOptions = {}): P
   }
 }
 
-const loadLibrary = async (): Promise<typeof import('bittorrent-dht')> => {
-  try {
-    return await import('bittorrent-dht')
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') throw new MissingDependencyError('bittorrent', BITTORRENT_PACKAGES, { cause: error })
-    throw new StoreError('bittorrent-dht cannot be loaded', { cause: error })
-  }
-}
+const loadLibrary = () => loadPackages('bittorrent', BITTORRENT_PACKAGES, () => import('bittorrent-dht'))

@@ -1,4 +1,4 @@
-import { MissingDependencyError } from '../../errors.ts'
+import { loadPackages } from '../optional-packages.ts'
 
 /** What the entry `./helia` needs beside the library, at the versions it is tested with. */
 export const HELIA_PACKAGES = [
@@ -43,11 +43,4 @@ export const loadRecords = async () => installed(async () => {
   return { Record, Key }
 })
 
-const installed = async <T>(load: () => Promise<T>, packages: readonly string[] = HELIA_PACKAGES): Promise<T> => {
-  try {
-    return await load()
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') throw new MissingDependencyError('helia', packages, { cause: error })
-    throw error
-  }
-}
+const installed = <T>(load: () => Promise<T>, packages: readonly string[] = HELIA_PACKAGES): Promise<T> => loadPackages('helia', packages, load)

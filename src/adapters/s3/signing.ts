@@ -1,5 +1,6 @@
 import { toString } from 'uint8arrays'
-import { MercuryError, MissingDependencyError, StoreError } from '../../errors.ts'
+import { MercuryError, StoreError } from '../../errors.ts'
+import { loadPackages } from '../optional-packages.ts'
 
 export const S3_PACKAGES = ['aws4fetch@1.0.20'] as const
 
@@ -61,11 +62,4 @@ const takeCredentials = ({ accessKeyId, secretAccessKey, sessionToken }: S3Crede
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) }
 }
 
-const loadAws4fetch = async (): Promise<typeof import('aws4fetch')> => {
-  try {
-    return await import('aws4fetch')
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') throw new MissingDependencyError('s3', S3_PACKAGES, { cause: error })
-    throw new StoreError('aws4fetch cannot be loaded', { cause: error })
-  }
-}
+const loadAws4fetch = () => loadPackages('s3', S3_PACKAGES, () => import('aws4fetch'))
