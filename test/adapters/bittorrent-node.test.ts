@@ -10,7 +10,7 @@ import { decodeBencode, encodeBencode } from '../../src/adapters/bittorrent/benc
 import { itemSignedBytes } from '../../src/adapters/bittorrent/item.ts'
 import { openKrpcSocket, type Query } from '../../src/adapters/bittorrent/krpc-socket.ts'
 import { BITTORRENT_PACKAGES } from '../../src/adapters/bittorrent/node.ts'
-import { createTurns } from '../../src/adapters/bittorrent/turns.ts'
+import { createTurns } from '../../src/adapters/slots.ts'
 import { createSigner } from '../../src/identity/signer.ts'
 import { closePlainNode, getPlainly, makeHostile, openBittorrentNetwork, openPlainNode, openSwarm, putPlainly, until } from '../bittorrent-network.ts'
 
@@ -239,7 +239,7 @@ it('turns are taken in order, so many at once; who is aborted loses his place', 
   expect(begun).toEqual([0, 1])
   works[0]!.resolve()
   await turns[0]
-  await Promise.resolve()
+  await new Promise(setImmediate)
   expect(begun).toEqual([0, 1, 3])
   for (const { resolve } of works) resolve()
   await Promise.all([turns[1], turns[3]])

@@ -4,10 +4,10 @@ import { ConflictError, StoreError } from '../../errors.ts'
 import { MAX_CANDIDATES } from '../../limits.ts'
 import { untilAborted } from '../../until-aborted.ts'
 import { mapConcurrently } from '../../store/concurrent.ts'
+import { createTurns } from '../slots.ts'
 import { encodeBencode, type Bencode } from './bencode.ts'
 import { MAX_ITEM_BYTES, MAX_SEQ, immutableTarget, isSameValue, isSignedItem, mutableTarget, type ItemKey, type MutableItem } from './item.ts'
 import type { ReplyFields } from './krpc-message.ts'
-import { createTurns } from './turns.ts'
 import type { Holder, Walker } from './walk.ts'
 
 /** Walks at once; each has up to 16 queries under way. */

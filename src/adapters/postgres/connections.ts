@@ -3,7 +3,7 @@ import type { Client } from 'pg'
 import { StoreError } from '../../errors.ts'
 import { openConnection, type Connection, type ConnectionLimits } from './connection.ts'
 import { isBusy } from './failure.ts'
-import { createSlots } from './slots.ts'
+import { createSlots } from '../slots.ts'
 
 export interface ConnectionsOptions extends ConnectionLimits {
   createClient(): Client

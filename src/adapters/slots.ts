@@ -1,4 +1,4 @@
-import { untilAborted } from '../../until-aborted.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 /** So many at a time; the others wait in the order in which they came. */
 export interface Slots {
@@ -39,5 +39,21 @@ export const createSlots = (count: number): Slots => {
       }
     },
     give
+  }
+}
+
+/** Runs `work` when it is its turn, first come first served; who is aborted while waiting rejects with the signal's reason and loses his place. */
+export type TakeTurn = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>
+
+/** @param count how many may run at once */
+export const createTurns = (count: number): TakeTurn => {
+  const slots = createSlots(count)
+  return async (signal, work) => {
+    await slots.take(signal)
+    try {
+      return await work()
+    } finally {
+      slots.give()
+    }
   }
 }
