@@ -27,7 +27,7 @@ afterAll(cleanUp)
 describe('mercury.config.yaml', () => {
   it('says where everything is, and no node is started for it', async () => {
     expect(alice.receipts.map(({ target, outcome }) => [target, outcome])).toEqual([['blocks', 'delivered']])
-    expect((await on('alice', ['--offline', 'resolve', alice.id])).json).toMatchObject({ cid: alice.cid, profile: { name: 'Alice Liddell' } })
+    expect((await on('alice', ['--offline', 'resolve', alice.id])).json).toMatchObject({ id: alice.id, profile: { name: 'Alice Liddell' } })
     const status = (await on('alice', ['status'])).json as unknown as { places: Place[]; kept: number }
     expect(status.places).toEqual([
       { role: 'blocks', place: 'memory', outcome: 'local' },
@@ -35,6 +35,13 @@ describe('mercury.config.yaml', () => {
       { role: 'state', place: 'fs', outcome: 'local' }
     ])
     expect(status.kept).toBe(1)
+  })
+
+  it('without a router, publishing says that nobody can find it', async () => {
+    const { stdout, status } = await mercury(['--directory', join(folder, 'alice'), 'publish', resolve('examples/alice.yaml')])
+    expect(status).toBe(0)
+    expect(stdout).toContain('Nobody else can find it: there is no router')
+    alice = { ...alice, sequence: alice.sequence + 1 }
   })
 
   it('can be named; the one in the working folder is nobody\'s', async () => {

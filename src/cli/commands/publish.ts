@@ -1,11 +1,12 @@
 import { dirname } from 'node:path'
+import { BLOCKS_TARGET } from '../../client/outbox.ts'
 import type { Profiles } from '../../client/profiles.ts'
 import { formatLink } from '../../identity/link.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import { encodeAttributes, readKind, readListed, type ProfileDraft } from '../../profile/draft.ts'
 import { MAX_VCARD_BYTES, isVcard } from '../../vcard.ts'
 import type { Command } from '../command.ts'
-import { deliver, deliveryJson, deliveryRows, notFresh } from '../delivery.ts'
+import { deliver, deliveryJson, deliveryRows, notFresh, type Delivered } from '../delivery.ts'
 import { table } from '../output.ts'
 import { oneLine } from '../printable.ts'
 import { parseProfileFile, readPicture, type Picture } from '../profile-file.ts'
@@ -44,7 +45,7 @@ Of a vCard, version 3.0 or 4.0, the name, note, categories, language, place, pic
     await warnOfLoss(session, 'left out of the profile', lost)
     const { personas } = await session.personas()
     const persona = await session.persona()
-    const { profiles } = await session.open({ speaksFor: persona, sends: true })
+    const { profiles, helia } = await session.open({ speaksFor: persona, sends: true })
     const draft: ProfileDraft = picture ? { ...content, avatar: await profiles.attach(picture.bytes, { type: picture.type, signal: session.signal }) } : content
     const first = personas.some(({ id, fresh }) => id === persona.id && fresh)
     const delivered = await notFresh(persona.id, session, async () => deliver(session, async (options) => profiles.publish(draft, persona, { ...options, first })))
@@ -53,11 +54,17 @@ Of a vCard, version 3.0 or 4.0, the name, note, categories, language, place, pic
     await session.output.answer({ ...deliveryJson(delivered), link }, [
       `${session.offline ? 'Saved' : 'Published'} ${paint('bold', oneLine(draft.name ?? 'your profile'))}, version ${delivered.sequence}`,
       ...table([['ID', paint('cyan', delivered.id)], ['Link', link], ...deliveryRows(delivered)], paint),
-      ...(picture && !session.offline && !session.host.node ? ['', 'The picture can be fetched while a node has it: keep one running with mercury serve'] : []),
+      ...(picture && helia && !session.host.node ? ['', 'The picture can be fetched while a node has it: keep one running with mercury serve'] : []),
       '',
-      session.offline ? 'Send it when you are online: mercury serve' : `Anybody can read it now: mercury resolve ${delivered.id}`
+      whatNow(delivered, session)
     ])
   }
+}
+
+const whatNow = ({ id, receipts }: Delivered, { offline }: Session): string => {
+  if (offline) return 'Send it when you are online: mercury serve'
+  const isFound = receipts.some(({ target, outcome }) => target !== BLOCKS_TARGET && outcome === 'delivered')
+  return isFound ? `Anybody can read it now: mercury resolve ${id}` : 'Nobody else can find it: there is no router; name one in mercury.config.yaml, or with --router'
 }
 
 /** With the pledge that the profile shows: one whose key was imported may have been published without any. */
