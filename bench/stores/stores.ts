@@ -76,11 +76,10 @@ const measure = async (contender: Contender, cast: Cast, bareSigners: readonly S
 }
 
 const callsOf = (subject: Subject): { put(item: Item, bytes: Uint8Array): Promise<void>; get(item: Item): Promise<unknown> } => {
-  switch (subject.role) {
-    case 'state': return { put: ({ key }, bytes) => subject.adapter.put(`alone/${key}`, bytes), get: ({ key }) => subject.adapter.get(`alone/${key}`) }
-    case 'blocks': return { put: ({ cid }, bytes) => (subject.through ?? subject.adapter).put(cid, bytes, { pin: (subject.through ?? subject.adapter).supports.pin }), get: ({ cid }) => subject.adapter.get(cid) }
-    case 'router': return { put: ({ signer }, bytes) => subject.adapter.put(signer.id, bytes), get: ({ signer }) => Array.fromAsync(subject.adapter.get(signer.id)) }
-  }
+  if (subject.role === 'state') return { put: ({ key }, bytes) => subject.adapter.put(`alone/${key}`, bytes), get: ({ key }) => subject.adapter.get(`alone/${key}`) }
+  if (subject.role === 'router') return { put: ({ signer }, bytes) => subject.adapter.put(signer.id, bytes), get: ({ signer }) => Array.fromAsync(subject.adapter.get(signer.id)) }
+  const { adapter, through = adapter } = subject
+  return { put: ({ cid }, bytes) => through.put(cid, bytes, { pin: through.supports.pin }), get: ({ cid }) => adapter.get(cid) }
 }
 
 const itemOf = async (role: Contender['role'], signer: Cast['signers'][number], draft: ProfileDraft): Promise<{ item: Item; bytes: Uint8Array }> => {
