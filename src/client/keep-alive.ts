@@ -36,6 +36,7 @@ export interface KeepAliveOptions {
  * One pass: delivers what the outbox owes, then passes on the record of every kept name that is due, in its reduced form, to every router.
  *
  * Relaying needs no key. A name that is not this device's own is looked up first, so that it is the newest record that is passed on.
+ * Pictures that were attached over a day ago and never published are let go.
  * What is due is remembered in `state`, name by name, so that a restart neither forgets nor repeats; call it every few minutes.
  */
 export const keepAlive = async ({ concurrency = 4, signers = [], all = false, signal, onProgress }: KeepAliveOptions, parts: ClientParts): Promise<void> => {
@@ -53,6 +54,8 @@ export const keepAlive = async ({ concurrency = 4, signers = [], all = false, si
     }
   }
   await flushOutbox({ concurrency: workers, signal: until }, parts)
+  // What cannot be let go now is held on, and holds up no name.
+  await parts.attachments.expire({ signal: until }).catch(passOverMercuryErrors)
   await Promise.all(Array.from({ length: workers }, work))
 }
 

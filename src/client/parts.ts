@@ -1,6 +1,7 @@
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import type { PinSet } from '../store/pins.ts'
+import type { Attachments } from './attachments.ts'
 import type { LookupParts } from './look-up.ts'
 import type { Outbox } from './outbox.ts'
 import type { Schedule } from './schedule.ts'
@@ -13,6 +14,7 @@ export interface ClientParts extends LookupParts {
   store: KeyValueStore
   /** Absent where the block store cannot pin. */
   pins: PinSet | undefined
+  attachments: Attachments
   outbox: Outbox
   schedule: Schedule
   /** Whether what is owed and due of `id` goes out through these routers. */

@@ -10,7 +10,6 @@ import { MAX_MEDIA_TYPE_BYTES } from '../profile/attribute.ts'
 import { verifyDocument, type ProfileDocument } from '../profile/document.ts'
 import type { ProfileDraft } from '../profile/draft.ts'
 import { viewProfile, type Avatar, type Profile } from '../profile/view.ts'
-import { RAW, putBlock } from '../store/block.ts'
 import { createGroupCommit } from '../store/group-commit.ts'
 import { guardHashStore, guardKeyValueStore } from '../store/guard.ts'
 import type { HashStore } from '../store/hash-store.ts'
@@ -18,6 +17,7 @@ import type { KeyValueStore } from '../store/key-value-store.ts'
 import { createPinSet } from '../store/pins.ts'
 import { createPrefixStore } from '../store/prefix-store.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { Attachments } from './attachments.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
 import { newestRecord } from './newest-record.ts'
@@ -101,7 +101,10 @@ export interface Profiles {
   edit(signer: Signer, change: (draft: ProfileDraft) => ProfileDraft | Promise<ProfileDraft>, options?: PublishOptions): Promise<Published>
   /** Takes a version signed elsewhere and keeps it: no key needed. The document may be left out where it rides in the record. */
   accept(signed: { document?: Uint8Array; record: Uint8Array }, options?: DeliveryOptions & { id?: ProfileId }): Promise<Published>
-  /** Stores a picture or other file of 1 byte to 1 MiB as one raw block, which is a UnixFS file to IPFS, ready to stand in a draft. */
+  /**
+   * Stores a picture or other file of 1 byte to 1 MiB as one raw block, which is a UnixFS file to IPFS, ready to stand in a draft.
+   * Until a profile is published here with it, or a day has passed, it stays, whoever drops the same picture meanwhile. Each call is for one publish.
+   */
   attach(bytes: Uint8Array, options: { type: string; signal?: AbortSignal }): Promise<Avatar>
   /**
    * The profile as its owner last signed it, and how that is known. `id` in any accepted spelling.
@@ -189,7 +192,7 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       checkLimit('attachment bytes', MAX_AVATAR_BYTES, bytes.byteLength)
       if (bytes.byteLength === 0) throw new MercuryError('INVALID_ATTACHMENT', 'an empty file cannot be attached')
       if (!/^[\w.+-]+\/[\w.+-]+$/.test(type) || type.length > MAX_MEDIA_TYPE_BYTES) throw new MercuryError('INVALID_ATTACHMENT', `${JSON.stringify(type.slice(0, 80))} is not a media type such as image/png`)
-      return { cid: await putBlock(parts.blocks, bytes, RAW, { signal }), type, size: bytes.byteLength }
+      return { cid: await parts.attachments.attach(bytes, { signal: withClosing(signal, closing.signal) }), type, size: bytes.byteLength }
     },
     resolve,
     async record (text, { policy = 'first', signal } = {}) {
@@ -245,6 +248,7 @@ const createParts = (options: ProfilesOptions, { closing, underWay, listeners }:
     routers,
     clock,
     carries,
+    attachments: new Attachments({ store, blocks, pins, clock }),
     routerTimeoutMs,
     blockTimeoutMs,
     outbox: new Outbox({ store, blocks, pins, routers, deliveryTimeoutMs }),

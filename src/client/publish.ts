@@ -8,6 +8,7 @@ import { compareRecords, createValidRecord, readProfileRecord } from '../naming/
 import { raiseFloor } from '../naming/floor.ts'
 import { documentDigest, documentTime, signDocument, verifyDocument } from '../profile/document.ts'
 import { draftOf, type ProfileDraft } from '../profile/draft.ts'
+import { newLinks } from './attachments.ts'
 import { lookUp } from './look-up.ts'
 import { BLOCKS_TARGET } from './outbox.ts'
 import type { ClientParts } from './parts.ts'
@@ -147,7 +148,9 @@ const publishOver = async ({ head, sequence, found }: Base, { draft, before, gon
   const record = await createValidRecord(signed, signer, { now, validityMs, ttlMs, signal })
   onProgress?.({ type: 'signed', sequence: record.sequence, documentBytes: signed.bytes.byteLength, recordBytes: record.bytes.byteLength, inline: record.documentBytes !== undefined })
   const next = { record, document: signed.document, documentBytes: signed.bytes, floor: raiseFloor(signer.id, record, signed.document, head?.floor), checkedAt: now }
-  const published = await commitAndDeliver(next, head, options, parts)
+  // `edit` carries over what it does not touch: for that nothing was attached.
+  const links = newLinks(signed, before && head ? { cid: head.record.cid, bytes: head.documentBytes } : undefined)
+  const published = await commitAndDeliver(next, head, { ...options, links }, parts)
   return found ? { ...published, found } : published
 }
 
@@ -158,8 +161,9 @@ const nextSequence = (highest: bigint, time: number): number => {
   return Number(next)
 }
 
-const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'any', signal, onProgress }: DeliveryOptions, parts: ClientParts): Promise<Published> => {
-  const { outbox, schedule, state, closing } = parts
+/** @param options `links`: blocks that may have been attached for this version; it needs them from when it is saved */
+const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'any', links = [], signal, onProgress }: DeliveryOptions & { links?: readonly CID[] }, parts: ClientParts): Promise<Published> => {
+  const { attachments, outbox, schedule, state, closing } = parts
   const { id, cid, sequence } = head.record
   const targets = outbox.targets()
   const also = [outbox.owe(head.record, targets), ...(await schedule.keep(id, parts.clock(), { signal }))]
@@ -170,7 +174,8 @@ const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'a
   const isEnough = (): boolean => wait === 'local' || (wait === 'all' ? summary().pending.length === 0 : isTaken(head, targets, receipts))
   const { promise: enough, resolve } = Promise.withResolvers<void>()
   if (isEnough()) resolve()
-  const delivery = outbox.deliver(head, targets, {
+  const handOver = attachments.handOver({ id, sequence, links }, { signal: closing })
+  const deliver = (): Promise<unknown> => outbox.deliver(head, targets, {
     signal: closing,
     onReceipt: (receipt) => {
       receipts.push(receipt)
@@ -178,8 +183,9 @@ const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'a
       if (isEnough()) resolve()
     }
   })
+  const delivery = handOver.then(deliver)
   parts.background(delivery)
-  await Promise.race([enough, delivery, ...(signal ? [aborted(signal)] : [])])
+  await Promise.race([handOver.then(() => enough), delivery, ...(signal ? [aborted(signal)] : [])])
   if (!isEnough()) throw new UndeliveredError(summary())
   return summary()
 }

@@ -49,7 +49,8 @@ export class Schedule {
 const EMPTY = new Uint8Array()
 export const keepKey = (id: ProfileId): string => `keep/${id}`
 export const dueKey = (due: number, id: ProfileId): string => `due/${formatTime(due)}/${id}`
-const formatTime = (ms: number): string => String(ms).padStart(15, '0')
+/** Milliseconds since 1970 as 15 digits, so that keys are in order of time. */
+export const formatTime = (ms: number): string => String(ms).padStart(15, '0')
 
 const nextDue = (id: ProfileId, now: number): number => {
   const [a, b, c, d] = publicKeyOf(id) as unknown as [number, number, number, number]

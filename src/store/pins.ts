@@ -3,7 +3,7 @@ import { equals } from 'uint8arrays'
 import { utf8Length } from '../bytes.ts'
 import { decodeCborMap, encodeCbor, type CborValue } from '../cbor.ts'
 import { ConflictError, StoreError, checkLimit } from '../errors.ts'
-import { SECOND_MS } from '../limits.ts'
+import { MAX_PINNED_BLOCKS, SECOND_MS } from '../limits.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { mapConcurrently } from './concurrent.ts'
 import { hashName, type HashStore } from './hash-store.ts'
@@ -27,8 +27,21 @@ export interface PinSet {
    * @throws ConflictError when other processes change what is pinned for this owner again and again, BlockNotFoundError when a block cannot be had, LimitError for a DAG over 8 MiB, 1,024 blocks or 32 levels, and what {@link walkDag} throws
    */
   pin(owner: string, roots: readonly CID[], options?: { version?: bigint; given?: readonly GivenBlock[]; signal?: AbortSignal; hints?: readonly string[] }): Promise<void>
-  /** Unpins what nobody else needs; an unknown owner is no error. */
-  unpin(owner: string, options?: { signal?: AbortSignal }): Promise<void>
+  /**
+   * Notes that `owner` needs the blocks of `cids` too, until his next `pin` or `unpin`. From then on nobody unpins them.
+   *
+   * Only the books are written, so a block may be held that comes later, and while `blocks` cannot be asked; none is pinned, nor looked at for what it links to.
+   *
+   * @param options `version`, as of {@link PinSet.pin}: a call with a lower one than another had for this owner holds nothing; from one with a higher one, `pin` with a lower one pins nothing
+   * @throws ConflictError as `pin` does, LimitError when there would be over 2,048 blocks for this owner, UnsupportedError for another hash than sha2-256
+   */
+  hold(owner: string, cids: readonly CID[], options?: { version?: bigint; signal?: AbortSignal }): Promise<void>
+  /**
+   * Unpins what nobody else needs; an unknown owner is no error.
+   *
+   * @param options `later`: writes the books alone; the next call without it unpins
+   */
+  unpin(owner: string, options?: { later?: boolean; signal?: AbortSignal }): Promise<void>
 }
 
 export interface GivenBlock {
@@ -38,6 +51,8 @@ export interface GivenBlock {
 
 export const MAX_OWNER_BYTES = 256
 
+/** Those of two versions: while one takes the place of the other, both are needed. */
+const MAX_HELD_BLOCKS = 2 * MAX_PINNED_BLOCKS
 /** How long a call waits at most for another process that works on one of its blocks and may have been killed. */
 const LEASE_MS = 30 * SECOND_MS
 /** How often a call is begun again, at least, that other processes got in the way of; more often as long as they may hold a lease. */
@@ -62,7 +77,7 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
   const sweeper = createSweeper({ state, blocks, lock, leaseMs })
 
   /** What stands in `state` between the steps is enough to go on from, or to go back. @throws ConflictError when another process got in the way */
-  const replace = async (owner: string, wanted: Blocks, { version, given = NOTHING_GIVEN, signal }: Replacement): Promise<void> => {
+  const replace = async (owner: string, wanted: Blocks, { version, given = NOTHING_GIVEN, later = false, signal }: Replacement): Promise<void> => {
     const before = await readRecord(state, owner, signal)
     const { kept, pending } = before
     if (version !== undefined && version < (before.version ?? 0n)) return letGo(owner, wanted, before, signal)
@@ -91,7 +106,19 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
     } else if (await hasChanged(owner, record, signal)) {
       throw inTheWay(owner)
     }
-    await sweeper.sweep([...abandoned.keys(), ...dropped.keys()], signal)
+    if (later) sweeper.forget()
+    else await sweeper.sweep([...abandoned.keys(), ...dropped.keys()], signal)
+  }
+
+  const add = async (owner: string, wanted: Blocks, version: bigint | undefined, signal: AbortSignal | undefined): Promise<void> => {
+    const { bytes, kept, pending, version: before } = await readRecord(state, owner, signal)
+    if (version !== undefined && version < (before ?? 0n)) return
+    const next = version ?? before
+    const together: Blocks = new Map([...wanted, ...kept])
+    if (together.size === kept.size && next === before) return
+    checkLimit('held blocks', MAX_HELD_BLOCKS, together.size)
+    const added = without(wanted, kept, pending)
+    await change(owner, bytes, encodeRecord({ kept: together, pending, version: next }), [added], need(owner, added), signal)
   }
 
   /** One batch on the books of `owner`, unless they changed or a block of `touched` is being swept. */
@@ -150,9 +177,16 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
         await patiently(() => replace(owner, wanted, { version, given: atHand, signal }), signal)
       })
     },
-    async unpin (owner, { signal } = {}) {
+    async hold (owner, cids, { version, signal } = {}) {
       checkOwner(owner)
-      await run(owner, () => patiently(() => replace(owner, NONE, { signal }), signal))
+      const wanted: Blocks = new Map(cids.map((cid) => [hashName(cid), cid]))
+      // Not in turn: a call for this owner may be waiting for a block, and this one asks nobody. To it, this is another process.
+      const work = patiently(() => add(owner, wanted, version, signal), signal)
+      await (signal ? untilAborted(work, signal) : work)
+    },
+    async unpin (owner, { later, signal } = {}) {
+      checkOwner(owner)
+      await run(owner, () => patiently(() => replace(owner, NONE, { later, signal }), signal))
     }
   }
 }
@@ -174,6 +208,7 @@ const NONE: Blocks = new Map()
 interface Replacement {
   readonly version?: bigint | undefined
   readonly given?: ReadonlyMap<string, Uint8Array>
+  readonly later?: boolean | undefined
   readonly signal: AbortSignal | undefined
 }
 
