@@ -8,6 +8,8 @@ export interface Relay {
   readonly connections: number
   /** Connections that are open now. */
   readonly open: number
+  /** Answers that were broken off or changed since it was opened. */
+  readonly spoilt: number
   /** Hands every byte on so much after it came. */
   slow(delayMs: number): void
   /** Takes requests and never answers. */
@@ -34,6 +36,7 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
   const sockets = new Set<Socket>()
   let connections = 0
   let open = 0
+  let spoilt = 0
   let delayMs = initialDelayMs
   let fault: Fault = { type: 'none' }
 
@@ -56,20 +59,27 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
     /** The end of what has been passed on: a head may begin there. */
     let tail = Buffer.alloc(0)
     let left = Infinity
+    let brokenOff = false
     return (bytes: Buffer): Buffer | undefined => {
+      if (brokenOff || fault.type === 'stall') return undefined
       if (fault.type === 'none') return bytes
-      if (fault.type === 'stall') return undefined
       const head = fault.content.subarray(0, HEAD_BYTES)
       const seen = Buffer.concat([tail, bytes])
       const at = seen.indexOf(head)
       const before = tail.byteLength
       tail = seen.subarray(-(head.byteLength - 1))
-      if (fault.type === 'corrupt') return at < 0 ? bytes : changedAt(bytes, at + head.byteLength - 1 - before)
+      if (fault.type === 'corrupt') {
+        if (at < 0) return bytes
+        spoilt++
+        return changedAt(bytes, at + head.byteLength - 1 - before)
+      }
       if (at >= 0) left = Math.max(0, at - before + Math.floor(fault.content.byteLength / 2))
       if (bytes.byteLength < left) {
         left -= bytes.byteLength
         return bytes
       }
+      spoilt++
+      brokenOff = true
       near.end(bytes.subarray(0, left), () => near.destroy())
       return undefined
     }
@@ -101,6 +111,9 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
     },
     get open () {
       return open
+    },
+    get spoilt () {
+      return spoilt
     },
     slow (ms) {
       delayMs = ms

@@ -1,5 +1,7 @@
-import { assert } from './assert.ts'
+import { MercuryError } from '../errors.ts'
+import { BrokenClauseError, assert } from './assert.ts'
 import type { Setup } from './clause.ts'
+import { tells } from './secret.ts'
 
 /** What can be done to the real server behind an adapter, and to the way there. */
 export interface Faults {
@@ -19,6 +21,8 @@ export interface Faults {
   heal(): void
   /** Connections to the server that are open now. */
   connections(): number
+  /** Answers that `cut` and `corrupt` have spoilt so far: a fault that finds nothing to spoil shows nothing. */
+  spoilt(): number
 }
 
 export interface FaultySetup<Subject> extends Setup<Subject> {
@@ -27,17 +31,23 @@ export interface FaultySetup<Subject> extends Setup<Subject> {
   openRefused?(): Promise<Subject>
   /** What must stand in no error: passwords, keys, tokens. */
   readonly secrets?: readonly string[]
-  /** Leaves the server no room to write; absent where that cannot be arranged. */
+  /** Leaves the server less room than is then written: a block of 1 MB, values of 32 MB, or a record. Absent where that cannot be arranged. */
   fill?(): Promise<void>
   /** Makes room again, and has the server running. */
   makeRoom?(): Promise<void>
+  /** How long a call may take before it counts as one that never ends, in milliseconds; a sixth of it for what ends at once. @default 30 s */
+  readonly patienceMs?: number
 }
 
+/** The part of a set-up that says how a call has to end. */
+export type Manners = Pick<FaultySetup<unknown>, 'secrets' | 'patienceMs'>
+
 /** `work` rejects with a typed error that tells no secret, or resolves where `mayResolve`. @returns whether it resolved */
-export const settlesWell = async (work: Promise<unknown>, what: string, { secrets = [], mayResolve = false }: { secrets?: readonly string[] | undefined; mayResolve?: boolean } = {}): Promise<boolean> => {
+export const settlesWell = async (work: Promise<unknown>, what: string, { secrets, patienceMs = PATIENCE_MS }: Manners, { mayResolve = false }: { mayResolve?: boolean } = {}): Promise<boolean> => {
   try {
-    await work
+    await endsWithin(work, patienceMs, what)
   } catch (error) {
+    if (error instanceof BrokenClauseError) throw error
     assertTyped(error, what, secrets)
     return false
   }
@@ -45,31 +55,60 @@ export const settlesWell = async (work: Promise<unknown>, what: string, { secret
   return true
 }
 
-/** An error with a stable code, which tells no secret, in its causes neither. */
-export const assertTyped = (error: unknown, what: string, secrets: readonly string[] = []): void => {
-  assert(typeof (error as { code?: unknown } | undefined)?.code === 'string' && /^[A-Z][A-Z0-9_]+$/.test((error as { code: string }).code) && error instanceof Error && error.name !== 'Error', `${what}: rejected with ${String(error)}, which is not a typed error`)
-  for (let link: unknown = error; link instanceof Error; link = link.cause) {
-    for (const secret of secrets) assert(!`${link.message}\n${link.stack}\n${JSON.stringify(link)}`.includes(secret), `${what}: its error tells a secret`)
+/** As {@link settlesWell}. @returns what it resolved with, in a list of one or none */
+export const outcomeOf = async <T>(work: Promise<T>, what: string, manners: Manners): Promise<[T] | []> => {
+  const isDone = await settlesWell(work, what, manners, { mayResolve: true })
+  return isDone ? [await work] : []
+}
+
+/** A MercuryError with a stable code, which tells no secret, in its causes neither. */
+const assertTyped = (error: unknown, what: string, secrets: readonly string[] = []): void => {
+  assert(error instanceof MercuryError && /^[A-Z][A-Z0-9_]+$/.test(error.code), `${what}: rejected with ${String(error)}, which is not a typed error`)
+  for (const secret of secrets) assert(!tells(error, secret), `${what}: its error tells a secret`)
+}
+
+/** A subject that the server refuses: it may do so when it is opened already, or at the first call. @returns `undefined` when it has */
+export const openOrRefuse = async <Subject>({ openRefused, ...manners }: FaultySetup<Subject>): Promise<Subject | undefined> => (await outcomeOf(openRefused!(), 'open', manners))[0]
+
+/** Each call rejects with the reason of its signal although nobody answers, and leaves no connection that waits; `idle` of them wait for nothing. */
+export const abortsAtOnce = async (call: (signal: AbortSignal) => Promise<unknown>, what: string, { faults, patienceMs = PATIENCE_MS }: FaultySetup<unknown>, idle: number): Promise<void> => {
+  // What is left behind may be one of the idle connections, so there is one call more than there are of them.
+  for (let i = 0; i <= idle; i++) {
+    const controller = new AbortController()
+    const reason = new Error('the reason')
+    const outcome = call(controller.signal).then(() => 'resolved', (error: unknown) => error)
+    await untilSent()
+    controller.abort(reason)
+    const settled = await endsWithin(outcome, patienceMs / 6, `${what}, aborted`)
+    assert(settled === reason, `${what}: ${String(settled)} instead of the reason of the signal`)
   }
+  await connectionsFallTo(idle, what, { faults, patienceMs })
 }
 
-/** Rejects with the reason of its signal although nobody answers, and leaves no connection that waits. */
-export const abortsAtOnce = async (call: (signal: AbortSignal) => Promise<unknown>, what: string): Promise<void> => {
-  const controller = new AbortController()
-  const reason = new Error('the reason')
-  const outcome = call(controller.signal).then(() => 'resolved', (error: unknown) => error)
-  await pause(20)
-  controller.abort(reason)
-  const settled = await outcome
-  assert(settled === reason, `${what}: ${String(settled)} instead of the reason of the signal`)
-}
-
-/** Resolves when at most `count` connections are open; they are given 5 s to go. */
-export const connectionsFallTo = async (count: number, faults: Faults): Promise<void> => {
-  for (let waited = 0; faults.connections() > count; waited += 10) {
-    assert(waited < 5_000, `${faults.connections()} connections stay open`)
+/** Resolves when at most `count` connections are open. */
+export const connectionsFallTo = async (count: number, what: string, { faults, patienceMs = PATIENCE_MS }: Pick<FaultySetup<unknown>, 'faults' | 'patienceMs'>): Promise<void> => {
+  for (let waitedMs = 0; faults.connections() > count; waitedMs += 10) {
+    assert(waitedMs < patienceMs / 6, `${what}: ${faults.connections()} connections stay open`)
     await pause(10)
   }
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+/** Gives what was called the time to reach the server: by turns of the event loop, which come late where a machine is slow. */
+export const untilSent = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await pause(1)
+}
+
+/** @throws BrokenClauseError when `work` has no outcome in time */
+export const endsWithin = async <T>(work: Promise<T>, ms: number, what: string): Promise<T> => {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new BrokenClauseError(`${what}: not ended after ${ms} ms`)), ms)
+  try {
+    return await Promise.race([late, work])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export const PATIENCE_MS = 30_000
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

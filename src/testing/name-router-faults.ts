@@ -1,7 +1,9 @@
+import type { ProfileId } from '../identity/profile-id.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import { validateRecord } from '../naming/record.ts'
+import { assert } from './assert.ts'
 import type { Clause } from './clause.ts'
-import { abortsAtOnce, connectionsFallTo, settlesWell, type FaultySetup } from './faults.ts'
+import { PATIENCE_MS, abortsAtOnce, connectionsFallTo, endsWithin, openOrRefuse, outcomeOf, settlesWell, untilSent, type FaultySetup } from './faults.ts'
 import { assertCandidate, candidates, createPublisher, type NameRouterSetup } from './name-router.ts'
 
 export interface FaultyNameRouterSetup extends NameRouterSetup, FaultySetup<NameRouter> {}
@@ -12,13 +14,14 @@ type FaultClause = Clause<NameRouter, FaultyNameRouterSetup>
 export const nameRouterFaultClauses: readonly FaultClause[] = [
   {
     name: 'while the server is down every call rejects with a typed error, and works when it is back',
-    async run ({ open, faults, secrets }) {
+    async run (setup) {
+      const { open, faults } = setup
       const router = await open()
       const { id, recordOf } = await createPublisher(1)
       await router.put(id, await recordOf(1))
       await faults.stop()
-      await settlesWell(candidates(router, id), 'get', { secrets })
-      await settlesWell(router.put(id, await recordOf(2)), 'put', { secrets })
+      await settlesWell(candidates(router, id), 'get', setup)
+      await settlesWell(router.put(id, await recordOf(2)), 'put', setup)
       await faults.start()
       await router.put(id, await recordOf(3))
       await assertCandidate(router, id, await recordOf(3), 'the record from after')
@@ -28,28 +31,25 @@ export const nameRouterFaultClauses: readonly FaultClause[] = [
     name: 'a slow server changes nothing',
     async run ({ open, faults }) {
       const router = await open()
-      const { id, recordOf } = await createPublisher(1)
+      const publishers = await Promise.all([1, 2].map(createPublisher))
       faults.slow(20)
-      await router.put(id, await recordOf(1))
-      await assertCandidate(router, id, await recordOf(1), 'the record')
+      await Promise.all(publishers.map(async ({ id, recordOf }) => router.put(id, await recordOf(1))))
+      await Promise.all(publishers.map(async ({ id, recordOf }) => assertCandidate(router, id, await recordOf(1), 'the record')))
     }
   },
   {
     name: 'a call to a server that never answers ends when its signal says so, and leaves no connection behind',
-    async run ({ open, faults }) {
+    async run (setup) {
+      const { open, faults } = setup
       const router = await open()
       const { id, recordOf } = await createPublisher(1)
       await router.put(id, await recordOf(1))
       const idle = faults.connections()
       faults.stall()
       const record = await recordOf(2)
-      await abortsAtOnce((signal) => candidates(router, id, { signal }), 'get')
-      await abortsAtOnce((signal) => router.put(id, record, { signal }), 'put')
-      const left = router.get(id)[Symbol.asyncIterator]()
-      const step = left.next()
-      await left.return?.()
-      await step
-      await connectionsFallTo(idle, faults)
+      await abortsAtOnce((signal) => candidates(router, id, { signal }), 'get', setup, idle)
+      await abortsAtOnce((signal) => router.put(id, record, { signal }), 'put', setup, idle)
+      await leavesAtOnce(() => router.get(id), 'get', setup, idle)
       faults.heal()
       await router.put(id, record)
       await assertCandidate(router, id, record, 'the record after the server answers again')
@@ -58,46 +58,75 @@ export const nameRouterFaultClauses: readonly FaultClause[] = [
   {
     name: 'an answer that breaks off in its middle is a typed error or asked for again, never a part of a record',
     async run (setup) {
-      await readsThrough(setup, (content) => setup.faults.cut(content))
+      const { open, faults } = setup
+      const router = await open()
+      const { id, recordOf } = await createPublisher(1)
+      const record = await recordOf(1)
+      await router.put(id, record)
+      faults.cut(record)
+      for (const found of await outcomeOf(candidates(router, id), 'get', setup)) {
+        assert(found.length > 0, 'get: ends empty although the router was not told that there is none')
+        for (const candidate of found) assert(await isValid(id, candidate), 'get: a part of a record was yielded')
+      }
+      assert(faults.spoilt() > 0, 'no answer was broken off')
+      faults.heal()
+      await assertCandidate(router, id, record, 'the record after all is well')
     }
   },
   {
-    name: 'a wrong byte in an answer is found',
+    name: 'a wrong byte in an answer is a typed error or yielded for others to find, never taken for absence',
     async run (setup) {
-      await readsThrough(setup, (content) => setup.faults.corrupt(content))
+      const { open, faults } = setup
+      const router = await open()
+      const { id, recordOf } = await createPublisher(1)
+      const record = await recordOf(1)
+      await router.put(id, record)
+      faults.corrupt(record)
+      for (const found of await outcomeOf(candidates(router, id), 'get', setup)) assert(found.length > 0, 'get: ends empty although the router was not told that there is none')
+      assert(faults.spoilt() > 0, 'no answer was changed')
+      faults.heal()
+      await assertCandidate(router, id, record, 'the record after all is well')
     }
   },
   {
     name: 'wrong credentials are told in a typed error, without what is secret',
-    async run ({ openRefused, secrets }) {
-      if (!openRefused) return
+    async run (setup) {
+      if (!setup.openRefused) return
+      const router = await openOrRefuse(setup)
+      if (!router) return
       const { id, recordOf } = await createPublisher(1)
-      const router = await openRefused()
       try {
-        await settlesWell(candidates(router, id), 'get', { secrets })
-        await settlesWell(router.put(id, await recordOf(1)), 'put', { secrets })
+        await settlesWell(candidates(router, id), 'get', setup)
+        await settlesWell(router.put(id, await recordOf(1)), 'put', setup)
       } finally {
         await router.close()
       }
     }
+  },
+  {
+    name: 'a full server is told, and takes records again when there is room',
+    async run (setup) {
+      if (!setup.fill) return
+      const router = await setup.open()
+      const { id, recordOf } = await createPublisher(1)
+      await setup.fill()
+      await settlesWell(router.put(id, await recordOf(1)), 'put', setup)
+      await setup.makeRoom?.()
+      await router.put(id, await recordOf(2))
+      await assertCandidate(router, id, await recordOf(2), 'the record from after')
+    }
   }
 ]
 
-/** Whatever is yielded under a fault is refused by core or is the record itself; all is well when the fault is over. */
-const readsThrough = async ({ open, faults, secrets }: FaultyNameRouterSetup, begin: (content: Uint8Array) => void): Promise<void> => {
-  const router = await open()
-  const { id, recordOf } = await createPublisher(1)
-  const record = await recordOf(1)
-  await router.put(id, record)
-  const { bytes } = await validateRecord(id, record)
-  begin(record)
-  const read = async (): Promise<void> => {
-    for (const candidate of await candidates(router, id)) {
-      const valid = await validateRecord(id, candidate).catch(() => undefined)
-      if (valid && !valid.bytes.every((byte, i) => byte === bytes[i])) throw new TypeError('another record was believed')
-    }
+/** `return()` ends each iteration although nobody answers, and leaves no connection that waits. As {@link abortsAtOnce}. */
+const leavesAtOnce = async (start: () => AsyncIterable<unknown>, what: string, { faults, patienceMs = PATIENCE_MS }: FaultyNameRouterSetup, idle: number): Promise<void> => {
+  for (let i = 0; i <= idle; i++) {
+    const iterator = start()[Symbol.asyncIterator]()
+    const step = iterator.next()
+    await untilSent()
+    await endsWithin(Promise.all([iterator.return?.(), step]), patienceMs / 6, `${what}, left`)
   }
-  await settlesWell(read(), 'get', { secrets, mayResolve: true })
-  faults.heal()
-  await assertCandidate(router, id, record, 'the record after all is well')
+  await connectionsFallTo(idle, `${what}, left`, { faults, patienceMs })
 }
+
+const isValid = (id: ProfileId, record: Uint8Array): Promise<boolean> => validateRecord(id, record).then(() => true, () => false)

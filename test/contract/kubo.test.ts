@@ -2,8 +2,8 @@ import { afterAll, beforeAll } from 'vitest'
 import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
 import { createKuboRouter, createKuboStore } from '../../src/adapters/kubo/index.ts'
 import type { NameRouter } from '../../src/naming/name-router.ts'
-import { testHashStore, testHashStoreFaults, testNameRouter, testNameRouterFaults, type Faults } from '../../src/testing/index.ts'
-import { openRelay, type Relay } from '../relay.ts'
+import { testHashStore, testHashStoreFaults, testNameRouter, testNameRouterFaults } from '../../src/testing/index.ts'
+import { openFaults } from '../services/faults.ts'
 import { openKuboNetwork, openKuboService, type KuboService } from '../services/kubo.ts'
 import { describeWithService } from '../services/service.ts'
 
@@ -24,14 +24,14 @@ describeWithService('Kubo', 'Kubo', () => {
 
   testHashStoreFaults('Kubo', {
     async create () {
-      const relay = await openRelay(kubo)
-      const url = `http://127.0.0.1:${relay.port}`
+      const faults = await openFaults(kubo)
+      const url = `http://127.0.0.1:${faults.port}`
       return {
         open: async () => createKuboStore({ url, authorization: `Bearer ${TOKEN}` }),
         openRefused: async () => createKuboStore({ url, authorization: 'Bearer another-secret' }),
         secrets: [TOKEN, 'another-secret'],
-        faults: faultsOf(kubo, relay, (content) => content),
-        destroy: relay.close
+        faults,
+        destroy: () => faults.close()
       }
     }
   })
@@ -43,14 +43,14 @@ describeWithService('Kubo', 'Kubo', () => {
     async create () {
       const network = await openKuboNetwork(2, { token: TOKEN })
       const kubo = network.nodes[1]!
-      const relay = await openRelay(kubo)
-      const url = `http://127.0.0.1:${relay.port}`
+      const faults = await openFaults(kubo, { encode: (record) => Buffer.from(Buffer.from(record).toString('base64')) })
+      const url = `http://127.0.0.1:${faults.port}`
       return {
         open: async () => createKuboRouter({ url, authorization: `Bearer ${TOKEN}` }),
         openRefused: async () => createKuboRouter({ url, authorization: 'Bearer another-secret' }),
         secrets: [TOKEN, 'another-secret'],
-        faults: faultsOf(kubo, relay, (record) => Buffer.from(Buffer.from(record).toString('base64'))),
-        destroy: async () => { await Promise.all([network.close(), relay.close()]) }
+        faults,
+        destroy: async () => { await Promise.all([network.close(), faults.close()]) }
       }
     }
   })
@@ -59,11 +59,11 @@ describeWithService('Kubo', 'Kubo', () => {
     async create () {
       const network = await openKuboNetwork(2)
       const kubo = network.nodes[1]!
-      const relay = await openRelay({ port: kubo.gatewayPort })
+      const faults = await openFaults(kubo, { port: kubo.gatewayPort })
       return {
-        open: async () => createDelegatedRouter({ url: `http://127.0.0.1:${relay.port}`, allowPrivate: true }),
-        faults: faultsOf(kubo, relay, (record) => record),
-        destroy: async () => { await Promise.all([network.close(), relay.close()]) }
+        open: async () => createDelegatedRouter({ url: `http://127.0.0.1:${faults.port}`, allowPrivate: true }),
+        faults,
+        destroy: async () => { await Promise.all([network.close(), faults.close()]) }
       }
     }
   })
@@ -77,18 +77,4 @@ function testRouter (name: string, open: (kubo: KuboService) => NameRouter): voi
       return { open: async () => open(network.nodes[1]!), destroy: network.close }
     }
   })
-}
-
-/** @param carried how `content` stands in an answer */
-function faultsOf (kubo: KuboService, relay: Relay, carried: (content: Uint8Array) => Uint8Array): Faults {
-  return {
-    stop: kubo.stop,
-    start: kubo.start,
-    slow: relay.slow,
-    stall: relay.stall,
-    cut: (content) => relay.cut(carried(content)),
-    corrupt: (content) => relay.corrupt(carried(content)),
-    heal: relay.heal,
-    connections: () => relay.open
-  }
 }
