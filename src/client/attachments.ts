@@ -63,19 +63,16 @@ export class Attachments {
   }
 
   /**
-   * Has the profile itself need what its new version was published with, delivered or not, and lets go of one attachment of each, the oldest.
+   * Has the profile itself need what its new version was published with, delivered or not, and lets go of one attachment of each, the oldest. The block store is not asked.
    * What fails is no error of a version that is saved: its attachments are held on, until their time is over.
    */
   async handOver ({ id, sequence, links }: LinkingVersion, { signal }: { signal: AbortSignal }): Promise<void> {
     const { store, pins } = this.parts
     if (!pins || links.length === 0) return
     try {
-      await pins.hold(id, links, { version: sequence, signal })
-      await mapConcurrently(links, async (cid) => {
-        const [oldest] = await Array.fromAsync(store.entries({ prefix: prefixOf(cid), limit: 1 }, { signal }))
-        // The profile needs it: there is nothing to unpin, and the block store may not answer now.
-        if (oldest) await this.letGo(oldest[0], { later: true, signal })
-      })
+      const from = (await mapConcurrently(links, (cid) => this.oldest(cid, signal))).flat()
+      const isHeld = await pins.hold(id, links, { version: sequence, from, signal })
+      if (isHeld && from.length > 0) await store.batch(from.map((key) => ({ type: 'delete', key })), { signal })
     } catch (error) {
       if (!(error instanceof MercuryError)) throw error
     }
@@ -91,12 +88,16 @@ export class Attachments {
       if (Math.abs(now - timeOf(key)) >= ATTACHMENT_MS) expired.push(key)
       if (expired.length === MAX_EXPIRED) break
     }
-    await mapConcurrently(expired, (attachment) => this.letGo(attachment, { signal }))
+    await mapConcurrently(expired, async (attachment) => {
+      await pins.unpin(attachment, { signal })
+      await store.delete(attachment, { signal })
+    })
   }
 
-  private async letGo (attachment: string, options: { later?: boolean; signal: AbortSignal }): Promise<void> {
-    await this.parts.pins!.unpin(attachment, options)
-    await this.parts.store.delete(attachment, { signal: options.signal })
+  /** Two versions at a time may take the same one; the other is then held for its day. */
+  private async oldest (cid: CID, signal: AbortSignal): Promise<string[]> {
+    const found = await Array.fromAsync(this.parts.store.entries({ prefix: prefixOf(cid), limit: 1 }, { signal }))
+    return found.map(([key]) => key)
   }
 }
 

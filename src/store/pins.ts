@@ -32,16 +32,14 @@ export interface PinSet {
    *
    * Only the books are written, so a block may be held that comes later, and while `blocks` cannot be asked; none is pinned, nor looked at for what it links to.
    *
-   * @param options `version`, as of {@link PinSet.pin}: a call with a lower one than another had for this owner holds nothing; from one with a higher one, `pin` with a lower one pins nothing
+   * @param options `version`, as of {@link PinSet.pin}: a call with a lower one than another had for this owner holds nothing; from one with a higher one, `pin` with a lower one pins nothing.
+   * `from`: owners that need them no more, for this one does; they let go in the same write. At most 1,024
+   * @returns whether the blocks are held: not when a call with a higher version was first
    * @throws ConflictError as `pin` does, LimitError when there would be over 2,048 blocks for this owner, UnsupportedError for another hash than sha2-256
    */
-  hold(owner: string, cids: readonly CID[], options?: { version?: bigint; signal?: AbortSignal }): Promise<void>
-  /**
-   * Unpins what nobody else needs; an unknown owner is no error.
-   *
-   * @param options `later`: writes the books alone; the next call without it unpins
-   */
-  unpin(owner: string, options?: { later?: boolean; signal?: AbortSignal }): Promise<void>
+  hold(owner: string, cids: readonly CID[], options?: { version?: bigint; from?: readonly string[]; signal?: AbortSignal }): Promise<boolean>
+  /** Unpins what nobody else needs; an unknown owner is no error. */
+  unpin(owner: string, options?: { signal?: AbortSignal }): Promise<void>
 }
 
 export interface GivenBlock {
@@ -77,7 +75,7 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
   const sweeper = createSweeper({ state, blocks, lock, leaseMs })
 
   /** What stands in `state` between the steps is enough to go on from, or to go back. @throws ConflictError when another process got in the way */
-  const replace = async (owner: string, wanted: Blocks, { version, given = NOTHING_GIVEN, later = false, signal }: Replacement): Promise<void> => {
+  const replace = async (owner: string, wanted: Blocks, { version, given = NOTHING_GIVEN, signal }: Replacement): Promise<void> => {
     const before = await readRecord(state, owner, signal)
     const { kept, pending } = before
     if (version !== undefined && version < (before.version ?? 0n)) return letGo(owner, wanted, before, signal)
@@ -106,19 +104,30 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
     } else if (await hasChanged(owner, record, signal)) {
       throw inTheWay(owner)
     }
-    if (later) sweeper.forget()
-    else await sweeper.sweep([...abandoned.keys(), ...dropped.keys()], signal)
+    await sweeper.sweep([...abandoned.keys(), ...dropped.keys()], signal)
   }
 
-  const add = async (owner: string, wanted: Blocks, version: bigint | undefined, signal: AbortSignal | undefined): Promise<void> => {
+  const add = async (owner: string, wanted: Blocks, { version, from, signal }: Addition): Promise<boolean> => {
     const { bytes, kept, pending, version: before } = await readRecord(state, owner, signal)
-    if (version !== undefined && version < (before ?? 0n)) return
+    if (version !== undefined && version < (before ?? 0n)) return false
     const next = version ?? before
     const together: Blocks = new Map([...wanted, ...kept])
-    if (together.size === kept.size && next === before) return
+    const passed = (await mapConcurrently([...new Set(from)], (other) => passOn(other, wanted, signal))).flat()
+    if (together.size === kept.size && next === before && passed.length === 0) return true
     checkLimit('held blocks', MAX_HELD_BLOCKS, together.size)
     const added = without(wanted, kept, pending)
-    await change(owner, bytes, encodeRecord({ kept: together, pending, version: next }), [added], need(owner, added), signal)
+    await change(owner, bytes, encodeRecord({ kept: together, pending, version: next }), [added], [...need(owner, added), ...passed], signal)
+    return true
+  }
+
+  /** For a batch after which another needs `blocks`: `owner` lets go of them. So nothing is released, and there is nothing to sweep. */
+  const passOn = async (owner: string, blocks: Blocks, signal: AbortSignal | undefined): Promise<Operation[]> => {
+    const record = await readRecord(state, owner, signal)
+    const needed = new Map([...record.kept, ...record.pending])
+    const [kept, pending] = [without(record.kept, blocks), without(record.pending, blocks)]
+    const passed = [...blocks.keys()].filter((hash) => needed.has(hash))
+    if (passed.length === 0) return []
+    return [{ type: 'check', key: OWNER + owner, value: record.bytes }, putRecord(owner, { ...record, kept, pending }), ...passed.map((hash): Operation => ({ type: 'delete', key: needKey(hash, owner) }))]
   }
 
   /** One batch on the books of `owner`, unless they changed or a block of `touched` is being swept. */
@@ -145,7 +154,7 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
   }
 
   /** Runs `work` again while other processes get in its way, as long as that may be because of one that was killed, and a little longer. */
-  const patiently = async (work: () => Promise<void>, signal: AbortSignal | undefined): Promise<void> => {
+  const patiently = async <T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
     const started = performance.now()
     for (let tries = 1; ; tries++) {
       try {
@@ -177,16 +186,17 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
         await patiently(() => replace(owner, wanted, { version, given: atHand, signal }), signal)
       })
     },
-    async hold (owner, cids, { version, signal } = {}) {
-      checkOwner(owner)
+    async hold (owner, cids, { version, from = [], signal } = {}) {
+      for (const name of [owner, ...from]) checkOwner(name)
+      checkLimit('owners to take over from', MAX_PINNED_BLOCKS, from.length)
       const wanted: Blocks = new Map(cids.map((cid) => [hashName(cid), cid]))
       // Not in turn: a call for this owner may be waiting for a block, and this one asks nobody. To it, this is another process.
-      const work = patiently(() => add(owner, wanted, version, signal), signal)
-      await (signal ? untilAborted(work, signal) : work)
+      const work = patiently(() => add(owner, wanted, { version, from: from.filter((other) => other !== owner), signal }), signal)
+      return signal ? untilAborted(work, signal) : work
     },
-    async unpin (owner, { later, signal } = {}) {
+    async unpin (owner, { signal } = {}) {
       checkOwner(owner)
-      await run(owner, () => patiently(() => replace(owner, NONE, { later, signal }), signal))
+      await run(owner, () => patiently(() => replace(owner, NONE, { signal }), signal))
     }
   }
 }
@@ -205,10 +215,15 @@ export const copyPinBooks = async (owner: string, { from, to, signal }: { from: 
 type Blocks = ReadonlyMap<string, CID>
 const NONE: Blocks = new Map()
 
+interface Addition {
+  readonly version: bigint | undefined
+  readonly from: readonly string[]
+  readonly signal: AbortSignal | undefined
+}
+
 interface Replacement {
   readonly version?: bigint | undefined
   readonly given?: ReadonlyMap<string, Uint8Array>
-  readonly later?: boolean | undefined
   readonly signal: AbortSignal | undefined
 }
 

@@ -17,7 +17,7 @@ import type { Lock } from './lock.ts'
 export interface Sweeper {
   /** Unpins what of `released`, and of what calls that were cut off left behind, is needed by nobody. What another process is at is left for a later call. */
   sweep(released: Iterable<string>, signal: AbortSignal | undefined): Promise<void>
-  /** Has the next sweep look for everything that was released: a call failed or left that for later, and what it had released by then is found in the state. */
+  /** Has the next sweep look for everything that was released: a call failed, and what it had released by then is found in the state. */
   forget(): void
   /** For a batch that changes who needs the blocks of `hashes`: nobody is sweeping them. */
   unmarked(hashes: Iterable<string>): Operation[]
