@@ -8,6 +8,8 @@ export interface Relay {
   readonly connections: number
   /** Connections that are open now. */
   readonly open: number
+  /** Those of them that were sent something and have not been answered since. */
+  readonly unanswered: number
   /** Answers that were broken off or changed since it was opened. */
   readonly spoilt: number
   /** Hands every byte on so much after it came. */
@@ -34,6 +36,7 @@ const HEAD_BYTES = 16
  */
 export const openRelay = async (target: { port: number; host?: string }, { delayMs: initialDelayMs = 0 }: { delayMs?: number } = {}): Promise<Relay> => {
   const sockets = new Set<Socket>()
+  const unanswered = new Set<Socket>()
   let connections = 0
   let open = 0
   let spoilt = 0
@@ -50,8 +53,18 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
       sockets.add(socket)
       socket.on('close', () => sockets.delete(socket))
     }
-    passOn(near, far, (bytes) => bytes)
-    passOn(far, near, createAnswerFilter(near))
+    const filterAnswer = createAnswerFilter(near)
+    passOn(near, far, (bytes) => {
+      unanswered.add(near)
+      return bytes
+    })
+    passOn(far, near, (bytes) => {
+      const passed = filterAnswer(bytes)
+      if (passed) unanswered.delete(near)
+      return passed
+    })
+    // Who has ended its own side waits no more.
+    for (const event of ['end', 'close']) near.on(event, () => unanswered.delete(near))
   })
 
   /** What becomes of the bytes of one connection's answers. */
@@ -111,6 +124,9 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
     },
     get open () {
       return open
+    },
+    get unanswered () {
+      return unanswered.size
     },
     get spoilt () {
       return spoilt

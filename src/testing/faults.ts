@@ -21,6 +21,8 @@ export interface Faults {
   heal(): void
   /** Connections to the server that are open now. */
   connections(): number
+  /** Those of them that were sent something and have not been answered since. */
+  unanswered(): number
   /** Answers that `cut` and `corrupt` have spoilt so far: a fault that finds nothing to spoil shows nothing. */
   spoilt(): number
 }
@@ -70,36 +72,44 @@ const assertTyped = (error: unknown, what: string, secrets: readonly string[] = 
 /** A subject that the server refuses: it may do so when it is opened already, or at the first call. @returns `undefined` when it has */
 export const openOrRefuse = async <Subject>({ openRefused, ...manners }: FaultySetup<Subject>): Promise<Subject | undefined> => (await outcomeOf(openRefused!(), 'open', manners))[0]
 
-/** Each call rejects with the reason of its signal although nobody answers, and leaves no connection that waits; `idle` of them wait for nothing. */
-export const abortsAtOnce = async (call: (signal: AbortSignal) => Promise<unknown>, what: string, { faults, patienceMs = PATIENCE_MS }: FaultySetup<unknown>, idle: number): Promise<void> => {
-  // What is left behind may be one of the idle connections, so there is one call more than there are of them.
-  for (let i = 0; i <= idle; i++) {
-    const controller = new AbortController()
-    const reason = new Error('the reason')
-    const outcome = call(controller.signal).then(() => 'resolved', (error: unknown) => error)
-    await untilSent()
-    controller.abort(reason)
-    const settled = await endsWithin(outcome, patienceMs / 6, `${what}, aborted`)
-    assert(settled === reason, `${what}: ${String(settled)} instead of the reason of the signal`)
-  }
-  await connectionsFallTo(idle, what, { faults, patienceMs })
+/** Rejects with the reason of its signal although nobody answers, and leaves no connection that waits. */
+export const abortsAtOnce = async (call: (signal: AbortSignal) => Promise<unknown>, what: string, setup: FaultySetup<unknown>): Promise<void> => {
+  const controller = new AbortController()
+  const reason = new Error('the reason')
+  const outcome = call(controller.signal).then(() => 'resolved', (error: unknown) => error)
+  await untilSent(setup)
+  controller.abort(reason)
+  const settled = await endsAtOnce(outcome, what, setup)
+  assert(settled === reason, `${what}: ${String(settled)} instead of the reason of the signal`)
+  await untilNoneWaits(what, setup)
 }
 
-/** Resolves when at most `count` connections are open. */
-export const connectionsFallTo = async (count: number, what: string, { faults, patienceMs = PATIENCE_MS }: Pick<FaultySetup<unknown>, 'faults' | 'patienceMs'>): Promise<void> => {
-  for (let waitedMs = 0; faults.connections() > count; waitedMs += 10) {
-    assert(waitedMs < patienceMs / 6, `${what}: ${faults.connections()} connections stay open`)
+/** Resolves when no connection waits for an answer. */
+export const untilNoneWaits = async (what: string, { faults, patienceMs = PATIENCE_MS }: FaultySetup<unknown>): Promise<void> => {
+  for (let waitedMs = 0; faults.unanswered() > 0; waitedMs += 10) {
+    assert(waitedMs < patienceMs / AT_ONCE_PART, `${what}: a connection stays open that waits for an answer`)
     await pause(10)
   }
 }
 
-/** Gives what was called the time to reach the server: by turns of the event loop, which come late where a machine is slow. */
-export const untilSent = async (): Promise<void> => {
-  for (let turn = 0; turn < 20; turn++) await pause(1)
+/** Resolves when at most `count` connections are open. Those that wait for nothing may be kept for a while: Node's `fetch` does so for 4 s. */
+export const connectionsFallTo = async (count: number, { faults, patienceMs = PATIENCE_MS }: FaultySetup<unknown>): Promise<void> => {
+  for (let waitedMs = 0; faults.connections() > count; waitedMs += 10) {
+    assert(waitedMs < patienceMs, `${faults.connections()} connections stay open, ${count} before`)
+    await pause(10)
+  }
 }
 
+/** Gives what was called the time to reach the server: so many turns of the event loop, however slow the machine is. */
+export const untilSent = async ({ faults }: FaultySetup<unknown>): Promise<void> => {
+  for (let turn = 0; turn < 100 && faults.unanswered() === 0; turn++) await pause(1)
+}
+
+/** @throws BrokenClauseError when `work` has no outcome soon */
+export const endsAtOnce = <T>(work: Promise<T>, what: string, { patienceMs = PATIENCE_MS }: Manners): Promise<T> => endsWithin(work, patienceMs / AT_ONCE_PART, what)
+
 /** @throws BrokenClauseError when `work` has no outcome in time */
-export const endsWithin = async <T>(work: Promise<T>, ms: number, what: string): Promise<T> => {
+const endsWithin = async <T>(work: Promise<T>, ms: number, what: string): Promise<T> => {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new BrokenClauseError(`${what}: not ended after ${ms} ms`)), ms)
   try {
@@ -109,6 +119,8 @@ export const endsWithin = async <T>(work: Promise<T>, ms: number, what: string):
   }
 }
 
-export const PATIENCE_MS = 30_000
+const PATIENCE_MS = 30_000
+/** Of that. */
+const AT_ONCE_PART = 6
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -4,7 +4,7 @@ import { RAW, cidOf, getBlock } from '../store/block.ts'
 import type { HashStore, HashStoreOptions } from '../store/hash-store.ts'
 import { assert, assertBytes } from './assert.ts'
 import type { Clause } from './clause.ts'
-import { abortsAtOnce, openOrRefuse, outcomeOf, settlesWell, type FaultySetup } from './faults.ts'
+import { abortsAtOnce, connectionsFallTo, openOrRefuse, outcomeOf, settlesWell, type FaultySetup } from './faults.ts'
 import type { HashStoreSetup } from './hash-store.ts'
 
 export interface FaultyHashStoreSetup extends HashStoreSetup, FaultySetup<HashStore> {}
@@ -72,8 +72,9 @@ export const hashStoreFaultClauses: readonly FaultClause[] = [
       await lay(setup, store, block)
       const idle = setup.faults.connections()
       setup.faults.stall()
-      await abortsAtOnce((signal) => store.get(block.cid, { signal }), 'get', setup, idle)
-      for (const [what, call] of writes(store, other)) await abortsAtOnce((signal) => call({ signal }), what, setup, idle)
+      await abortsAtOnce((signal) => store.get(block.cid, { signal }), 'get', setup)
+      for (const [what, call] of writes(store, other)) await abortsAtOnce((signal) => call({ signal }), what, setup)
+      await connectionsFallTo(idle, setup)
       setup.faults.heal()
       assertBytes(await store.get(block.cid), block.bytes, 'the block after the server answers again')
     }

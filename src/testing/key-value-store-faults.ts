@@ -2,7 +2,7 @@ import { utf8 } from '../bytes.ts'
 import type { KeyValueStore, StoreOptions } from '../store/key-value-store.ts'
 import { assert, assertBytes, assertList } from './assert.ts'
 import type { Clause } from './clause.ts'
-import { abortsAtOnce, openOrRefuse, outcomeOf, settlesWell, type FaultySetup } from './faults.ts'
+import { abortsAtOnce, connectionsFallTo, openOrRefuse, outcomeOf, settlesWell, type FaultySetup } from './faults.ts'
 import { keysOf, range } from './key-value-store/entries.ts'
 import type { KeyValueStoreSetup } from './key-value-store/setup.ts'
 
@@ -92,7 +92,8 @@ export const keyValueStoreFaultClauses: readonly FaultClause[] = [
       await store.put('kept', utf8('1'))
       const idle = faults.connections()
       faults.stall()
-      for (const [what, call] of calls(store)) await abortsAtOnce((signal) => call({ signal }), what, setup, idle)
+      for (const [what, call] of calls(store)) await abortsAtOnce((signal) => call({ signal }), what, setup)
+      await connectionsFallTo(idle, setup)
       faults.heal()
       assertBytes(await store.get('kept'), utf8('1'), 'the value after the server answers again')
     }

@@ -3,7 +3,7 @@ import type { NameRouter } from '../naming/name-router.ts'
 import { validateRecord } from '../naming/record.ts'
 import { assert } from './assert.ts'
 import type { Clause } from './clause.ts'
-import { PATIENCE_MS, abortsAtOnce, connectionsFallTo, endsWithin, openOrRefuse, outcomeOf, settlesWell, untilSent, type FaultySetup } from './faults.ts'
+import { abortsAtOnce, connectionsFallTo, endsAtOnce, openOrRefuse, outcomeOf, settlesWell, untilNoneWaits, untilSent, type FaultySetup } from './faults.ts'
 import { assertCandidate, candidates, createPublisher, type NameRouterSetup } from './name-router.ts'
 
 export interface FaultyNameRouterSetup extends NameRouterSetup, FaultySetup<NameRouter> {}
@@ -47,9 +47,10 @@ export const nameRouterFaultClauses: readonly FaultClause[] = [
       const idle = faults.connections()
       faults.stall()
       const record = await recordOf(2)
-      await abortsAtOnce((signal) => candidates(router, id, { signal }), 'get', setup, idle)
-      await abortsAtOnce((signal) => router.put(id, record, { signal }), 'put', setup, idle)
-      await leavesAtOnce(() => router.get(id), 'get', setup, idle)
+      await abortsAtOnce((signal) => candidates(router, id, { signal }), 'get', setup)
+      await abortsAtOnce((signal) => router.put(id, record, { signal }), 'put', setup)
+      await leavesAtOnce(router.get(id), 'get', setup)
+      await connectionsFallTo(idle, setup)
       faults.heal()
       await router.put(id, record)
       await assertCandidate(router, id, record, 'the record after the server answers again')
@@ -118,15 +119,13 @@ export const nameRouterFaultClauses: readonly FaultClause[] = [
   }
 ]
 
-/** `return()` ends each iteration although nobody answers, and leaves no connection that waits. As {@link abortsAtOnce}. */
-const leavesAtOnce = async (start: () => AsyncIterable<unknown>, what: string, { faults, patienceMs = PATIENCE_MS }: FaultyNameRouterSetup, idle: number): Promise<void> => {
-  for (let i = 0; i <= idle; i++) {
-    const iterator = start()[Symbol.asyncIterator]()
-    const step = iterator.next()
-    await untilSent()
-    await endsWithin(Promise.all([iterator.return?.(), step]), patienceMs / 6, `${what}, left`)
-  }
-  await connectionsFallTo(idle, `${what}, left`, { faults, patienceMs })
+/** `return()` ends an iteration although nobody answers, and leaves no connection that waits. */
+const leavesAtOnce = async (items: AsyncIterable<unknown>, what: string, setup: FaultyNameRouterSetup): Promise<void> => {
+  const iterator = items[Symbol.asyncIterator]()
+  const step = iterator.next()
+  await untilSent(setup)
+  await endsAtOnce(Promise.all([iterator.return?.(), step]), `${what}, left`, setup)
+  await untilNoneWaits(`${what}, left`, setup)
 }
 
 const isValid = (id: ProfileId, record: Uint8Array): Promise<boolean> => validateRecord(id, record).then(() => true, () => false)

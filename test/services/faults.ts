@@ -27,6 +27,7 @@ export const openFaults = async (service: Pick<Service, 'port' | 'start' | 'stop
     corrupt: (content) => relay.corrupt(encode(content)),
     heal: () => relay.heal(),
     connections: () => relay.open,
+    unanswered: () => relay.unanswered,
     spoilt: () => relay.spoilt,
     close: () => relay.close()
   }
