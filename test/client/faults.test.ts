@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { encodeCbor } from '../../src/cbor.ts'
 import { createHashStore, createMemoryStore, createLocalRouter, createProfiles, type KeyValueStore, type Profiles } from '../../src/index.ts'
+import { DAY_MS } from '../../src/limits.ts'
+import { hashName } from '../../src/store/hash-store.ts'
 import { NOON, signerOf } from './world.ts'
 
 const alice = await signerOf(1)
@@ -25,8 +27,8 @@ const failingStore = (store: KeyValueStore, failing: number): { store: KeyValueS
   }
 }
 
-const open = (state: KeyValueStore, blocks: KeyValueStore, names: KeyValueStore): Profiles =>
-  createProfiles({ state, blocks: createHashStore(blocks), routers: [createLocalRouter(names)], volatile: true, clock: () => NOON })
+const open = (state: KeyValueStore, blocks: KeyValueStore, names: KeyValueStore, now = NOON): Profiles =>
+  createProfiles({ state, blocks: createHashStore(blocks), routers: [createLocalRouter(names)], volatile: true, clock: () => now })
 
 /** Each journey starts from one published version. */
 const journeys: Record<string, (profiles: Profiles) => Promise<{ sequence: bigint }>> = {
@@ -67,6 +69,35 @@ describe.each(Object.entries(journeys))('%s over a store that fails at its n-th 
       reached = n
     }
     if (failing === 'state') expect(reached).toBeGreaterThan(2)
+  })
+})
+
+describe.each(['state', 'blocks', 'names'] as const)('a picture is attached and published over %s that fail at the n-th operation, for every n', (failing) => {
+  it('is there when that was acknowledged, though another drops the same one, and a day later nothing is left of it that nobody needs', async () => {
+    const bob = await signerOf(2)
+    const bytes = new Uint8Array(9_000)
+    for (let n = 1; ; n++) {
+      const stores = { state: createMemoryStore(), blocks: createMemoryStore(), names: createMemoryStore() }
+      const other = open(stores.state, stores.blocks, stores.names)
+      await other.publish({ avatar: await other.attach(bytes, { type: 'image/png' }) }, bob, { wait: 'all' })
+      const faulty = failingStore(stores[failing], n)
+      const profiles = open(...(Object.values({ ...stores, [failing]: faulty.store }) as [KeyValueStore, KeyValueStore, KeyValueStore]))
+      const avatar = await profiles.attach(bytes, { type: 'image/png' }).catch(() => undefined)
+      await other.publish({ name: 'Bob' }, bob, { wait: 'all' })
+      const isSaved = avatar && await profiles.publish({ avatar }, alice, { wait: 'local', first: true }).then(() => true, () => false)
+      await profiles.flush().catch(() => undefined)
+      await profiles.close()
+
+      const after = open(stores.state, stores.blocks, stores.names, NOON + DAY_MS)
+      await after.keepAlive()
+      expect(await Array.fromAsync(after.owed()), `operation ${n}`).toEqual([])
+      if (isSaved) expect(await createHashStore(stores.blocks).get(avatar.cid), `operation ${n}`).toEqual(bytes)
+      await after.publish({ name: 'Alice' }, alice, { wait: 'all' })
+      const left = [...await Array.fromAsync(stores.state.entries()), ...await Array.fromAsync(stores.blocks.entries({ prefix: 'pin/' }))].filter(([key]) => key.includes('attached/') || (avatar && key.includes(hashName(avatar.cid))))
+      expect(left, `operation ${n}`).toEqual([])
+      for (const client of [other, after]) await client.close()
+      if (faulty.operations() < n) break
+    }
   })
 })
 
