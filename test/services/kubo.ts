@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { freePort, killProcess, requireExecutable, startProcess, type Service } from './service.ts'
+import { answers, freePort, killProcess, requireExecutable, startProcess, type Service } from './service.ts'
 
 const run = promisify(execFile)
 
@@ -89,6 +89,15 @@ const prepareKubo = async ({ location, token }: Omit<KuboOptions, 'bootstrap'>):
   }
   const start = async (): Promise<void> => {
     child = await startProcess(executable, ['daemon'], { port, env })
+    // It takes connections before it serves its API, and that before the gateway.
+    while (!(await isServing())) await delay(10)
+    await answers(gatewayPort, () => undefined)
+  }
+  const isServing = async (): Promise<boolean> => {
+    const response = await fetch(`${rpc}/api/v0/version`, { method: 'POST', ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }) }).catch(() => undefined)
+    await response?.body?.cancel()
+    if (child?.exitCode !== null) throw new Error('Kubo ended before it served its API')
+    return response?.status === 200
   }
   const stop = async (): Promise<void> => {
     if (child) await killProcess(child)
