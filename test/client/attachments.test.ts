@@ -1,6 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
-import { createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type ProfileDraft, type Profiles, type ProfilesOptions, type Signer } from '../../src/index.ts'
+import { createHashStore, createMemoryStore, type Avatar, type HashStore, type KeyValueStore, type ProfileDraft, type Profiles, type ProfilesOptions, type Signer } from '../../src/index.ts'
 import { HOUR_MS } from '../../src/limits.ts'
 import { hashName } from '../../src/store/hash-store.ts'
 import { NOON, openDevice, signerOf } from './world.ts'
@@ -112,6 +113,41 @@ describe('a picture that is attached', () => {
     await profiles.publish({ name: 'Bob', avatar }, bob, all)
     expect(await world.has(avatar.cid)).toBe(true)
     expect(await world.held()).toEqual([])
+  })
+
+  it('is there when it was attached while another process was unpinning it', async () => {
+    const world = createShared()
+    const one = world.open()
+    let attaching: Promise<Avatar> | undefined
+    const other = world.open({ blocks: { ...world.blocks, unpin: async (cid, options) => {
+      attaching = one.attach(picture, png)
+      for (let turn = 0; turn < 20; turn++) await nextTurn()
+      await world.blocks.unpin(cid, options)
+    } } })
+    const before = await other.attach(picture, png)
+    await other.publish({ avatar: before }, bob, all)
+    await other.publish({ avatar: { ...before, cid: (await other.attach(new Uint8Array(1), png)).cid } }, bob, all)
+    const avatar = (await attaching)!
+    expect((await one.publish({ avatar }, alice, all)).pending).toEqual([])
+    expect(await world.blocks.get(avatar.cid)).toBeDefined()
+  })
+
+  it('is not dropped by a version from before it that arrives late', async () => {
+    const world = createShared()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let puts = 0
+    const profiles = world.open({ blocks: { ...world.blocks, put: async (cid, bytes, options) => {
+      if (puts++ === 0) await promise
+      await world.blocks.put(cid, bytes, options)
+    } } })
+    await profiles.publish({ name: 'Alice' }, alice, { wait: 'local', first: true })
+    await expect.poll(() => puts).toBe(1)
+    const avatar = await profiles.attach(picture, png)
+    const publishing = profiles.publish({ avatar }, alice, { wait: 'all', first: true })
+    await expect.poll(world.held).toEqual([])
+    resolve()
+    expect((await publishing).pending).toEqual([])
+    expect(await world.blocks.get(avatar.cid)).toBeDefined()
   })
 
   it('is saved with a version though the block store never answers', async () => {
