@@ -1,9 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
+import { ATTACHMENT_MS, Attachments } from '../../src/client/attachments.ts'
+import { PINS } from '../../src/client/parts.ts'
 import { createHashStore, createMemoryStore, type Avatar, type HashStore, type KeyValueStore, type ProfileDraft, type Profiles, type ProfilesOptions, type Signer } from '../../src/index.ts'
 import { HOUR_MS } from '../../src/limits.ts'
+import { RAW, putBlock } from '../../src/store/block.ts'
 import { hashName } from '../../src/store/hash-store.ts'
+import { createPinSet } from '../../src/store/pins.ts'
+import { createPrefixStore } from '../../src/store/prefix-store.ts'
 import { NOON, openDevice, signerOf } from './world.ts'
 
 const [alice, bob, carol] = [await signerOf(1), await signerOf(2), await signerOf(3)]
@@ -229,6 +234,22 @@ describe('a picture that is attached', () => {
     const reason = new Error('enough')
     setTimeout(() => cancel.abort(reason), 1)
     await expect(attaching).rejects.toBe(reason)
+  })
+
+  it('is held on when a newer version has overtaken the one that it was published with, for its day', async () => {
+    const world = createShared()
+    const [store, signal] = [world.state, new AbortController().signal]
+    const pins = createPinSet({ state: createPrefixStore(store, PINS), blocks: world.blocks })
+    let now = NOON
+    const attachments = new Attachments({ store, blocks: world.blocks, pins, clock: () => now })
+    const cid = await attachments.attach(picture, { signal })
+    await pins.hold(alice.id, [await putBlock(world.blocks, new Uint8Array(1), RAW)], { version: 2n })
+    await attachments.handOver({ id: alice.id, sequence: 1n, links: [cid] }, { signal })
+    expect(await world.held()).toHaveLength(3)
+    now += ATTACHMENT_MS
+    await attachments.expire({ signal })
+    expect(await world.held()).toEqual([])
+    expect(await world.blocks.get(cid)).toBeUndefined()
   })
 
   it('is not let go by a version that others signed', async () => {

@@ -167,6 +167,37 @@ describe('two pin sets over one state', () => {
     expect(await world.pinned()).toEqual([])
   })
 
+  it('lose nothing that an owner comes to need while another takes over from him', async () => {
+    const world = createWorld()
+    const other = createPinSet(world)
+    const [a, b] = [cids.get('a')!, cids.get('b')!]
+    await other.hold('other', [a])
+    const state: KeyValueStore = interrupted(world.state, (method) => method === 'batch', () => other.hold('other', [b]))
+    await createPinSet({ ...world, state }).hold('owner', [a], { from: ['other'] })
+    await world.lay('a', 'b')
+    await other.pin('last', [a, b])
+    await other.unpin('last')
+    expect(await world.pinned()).toEqual(['a', 'b'])
+    await other.unpin('other')
+    expect(await world.pinned()).toEqual(['a'])
+    await other.unpin('owner')
+    expect([await world.stored(), await world.books()]).toEqual([[], []])
+  })
+
+  it('hold a block whose pinning hangs no longer than the signal says', async () => {
+    const world = createWorld()
+    const [a] = await world.lay('a')
+    const { promise: begun, resolve } = Promise.withResolvers<void>()
+    const pins = createPinSet({ ...world, blocks: { ...world.blocks, pin: () => { resolve(); return new Promise<never>(() => {}) } } })
+    void pins.pin('owner', [a!]).catch(() => undefined)
+    await begun
+    const controller = new AbortController()
+    const holding = pins.hold('other', [a!], { signal: controller.signal })
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(holding).rejects.toBe(reason)
+  })
+
   it('end a wait at once when its signal aborts, and in time when the other never lets go', async () => {
     const world = createWorld()
     const [a] = await world.lay('a')
