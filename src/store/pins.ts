@@ -107,6 +107,7 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
     await sweeper.sweep([...abandoned.keys(), ...dropped.keys()], signal)
   }
 
+  /** One write, and nothing left to finish. @throws ConflictError when another process got in the way */
   const add = async (owner: string, wanted: Blocks, { version, from, signal }: Addition): Promise<boolean> => {
     const { bytes, kept, pending, version: before } = await readRecord(state, owner, signal)
     if (version !== undefined && version < (before ?? 0n)) return false
