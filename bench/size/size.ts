@@ -4,7 +4,7 @@ import { bundle, strangersIn, type Bundle } from './bundle.ts'
 import { measureStart } from './start.ts'
 
 /** What was measured and a tenth: a change that needs more says so here. */
-const BUDGET_BYTES = { core: 182_000, coreGzip: 70_500 }
+const BUDGET_BYTES = { core: 186_000, coreGzip: 71_500 }
 const CHROMIUM = '/usr/bin/chromium'
 
 export const run = async (): Promise<Report> => {
