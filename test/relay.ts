@@ -14,7 +14,7 @@ export interface Relay {
   readonly spoilt: number
   /** Hands every byte on so much after it came. */
   slow(delayMs: number): void
-  /** Takes requests and never answers. */
+  /** Takes requests and never answers, nor ends a connection. */
   stall(): void
   /** Breaks a connection in the middle of an answer that carries `content`. */
   cut(content: Uint8Array): void
@@ -57,12 +57,14 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
     passOn(near, far, (bytes) => {
       unanswered.add(near)
       return bytes
-    })
+    }, () => true)
     passOn(far, near, (bytes) => {
       const passed = filterAnswer(bytes)
       if (passed) unanswered.delete(near)
       return passed
-    })
+    }, () => fault.type !== 'stall' || near.readableEnded)
+    // An end that was kept from who waited for more than that is given to who leaves.
+    near.on('end', () => { if (far.readableEnded) near.end() })
     // Who has ended its own side waits no more.
     for (const event of ['end', 'close']) near.on(event, () => unanswered.delete(near))
   })
@@ -99,7 +101,7 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
   }
 
   /** Timers of one length fire in the order in which they were set, so bytes stay in order. */
-  const passOn = (from: Socket, to: Socket, filter: (bytes: Buffer) => Buffer | undefined): void => {
+  const passOn = (from: Socket, to: Socket, filter: (bytes: Buffer) => Buffer | undefined, mayEnd: () => boolean): void => {
     const later = (action: () => void): void => {
       const act = (): void => { if (!to.destroyed) action() }
       if (delayMs > 0) setTimeout(act, delayMs)
@@ -109,7 +111,7 @@ export const openRelay = async (target: { port: number; host?: string }, { delay
       const passed = filter(bytes)
       if (passed) later(() => to.write(passed))
     })
-    from.on('end', () => later(() => to.end()))
+    from.on('end', () => { if (mayEnd()) later(() => to.end()) })
     // A broken connection is passed on as one; what broke it is the affair of its two ends.
     from.on('error', () => later(() => to.destroy()))
     from.on('close', (broken) => { if (broken) later(() => to.destroy()) })

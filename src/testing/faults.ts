@@ -11,7 +11,7 @@ export interface Faults {
   start(): Promise<void>
   /** Every byte arrives so much later. */
   slow(delayMs: number): void
-  /** Requests are taken and never answered. */
+  /** Requests are taken and never answered, nor are their connections ended. */
   stall(): void
   /** Answers that carry `content` break off in the middle of it. */
   cut(content: Uint8Array): void
@@ -100,10 +100,11 @@ export const connectionsFallTo = async (count: number, { faults, patienceMs = PA
   }
 }
 
-/** Gives what was called the time to reach the server: so many turns of the event loop, however slow the machine is. */
-export const untilSent = async ({ faults }: FaultySetup<unknown>): Promise<void> => {
-  for (let turn = 0; turn < 100 && faults.unanswered() === 0; turn++) await pause(1)
-}
+/** Gives what was called the time to reach the server. */
+export const untilSent = async ({ faults }: FaultySetup<unknown>): Promise<void> => turns(() => faults.unanswered() > 0)
+
+/** As long as a server is gone that crashed. What an adapter does by itself meanwhile is in vain. */
+export const whileGone = (): Promise<void> => turns(() => false)
 
 /** @throws BrokenClauseError when `work` has no outcome soon */
 export const endsAtOnce = <T>(work: Promise<T>, what: string, { patienceMs = PATIENCE_MS }: Manners): Promise<T> => endsWithin(work, patienceMs / AT_ONCE_PART, what)
@@ -122,5 +123,10 @@ const endsWithin = async <T>(work: Promise<T>, ms: number, what: string): Promis
 const PATIENCE_MS = 30_000
 /** Of that. */
 const AT_ONCE_PART = 6
+
+/** A hundred turns of the event loop, however slow the machine is, or fewer when there is enough. */
+const turns = async (isEnough: () => boolean): Promise<void> => {
+  for (let turn = 0; turn < 100 && !isEnough(); turn++) await pause(1)
+}
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

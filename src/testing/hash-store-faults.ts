@@ -4,7 +4,7 @@ import { RAW, cidOf, getBlock } from '../store/block.ts'
 import type { HashStore, HashStoreOptions } from '../store/hash-store.ts'
 import { assert, assertBytes } from './assert.ts'
 import type { Clause } from './clause.ts'
-import { abortsAtOnce, connectionsFallTo, openOrRefuse, outcomeOf, settlesWell, type FaultySetup } from './faults.ts'
+import { abortsAtOnce, connectionsFallTo, openOrRefuse, outcomeOf, settlesWell, whileGone, type FaultySetup } from './faults.ts'
 import type { HashStoreSetup } from './hash-store.ts'
 
 export interface FaultyHashStoreSetup extends HashStoreSetup, FaultySetup<HashStore> {}
@@ -46,6 +46,7 @@ export const hashStoreFaultClauses: readonly FaultClause[] = [
       assert(acknowledged.length > 0, 'put: rejected before the server was killed')
       await faults.stop()
       await puts
+      await whileGone()
       await faults.start()
       if (!store.supports.persistence) return
       const again = await open()

@@ -2,7 +2,7 @@ import { utf8 } from '../bytes.ts'
 import type { KeyValueStore, StoreOptions } from '../store/key-value-store.ts'
 import { assert, assertBytes, assertList } from './assert.ts'
 import type { Clause } from './clause.ts'
-import { abortsAtOnce, connectionsFallTo, openOrRefuse, outcomeOf, settlesWell, type FaultySetup } from './faults.ts'
+import { abortsAtOnce, connectionsFallTo, openOrRefuse, outcomeOf, settlesWell, whileGone, type FaultySetup } from './faults.ts'
 import { keysOf, range } from './key-value-store/entries.ts'
 import type { KeyValueStoreSetup } from './key-value-store/setup.ts'
 
@@ -44,6 +44,7 @@ export const keyValueStoreFaultClauses: readonly FaultClause[] = [
       assert(acknowledged.size > 0, 'batch: rejected before the server was killed')
       await faults.stop()
       await batches
+      await whileGone()
       await faults.start()
       const again = await open()
       for (const [i, [a, b]] of values.entries()) {
@@ -68,6 +69,7 @@ export const keyValueStoreFaultClauses: readonly FaultClause[] = [
         return count
       }
       for (const count of await outcomeOf(countRest(), 'an iteration', setup)) assertList([count], [39], 'the entries after the first of an iteration that ended')
+      await whileGone()
       await faults.start()
       assertList([(await keysOf(store)).length], [40], 'the number of keys')
     }
