@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { openRelay, type Relay } from './relay.ts'
 
@@ -11,8 +11,10 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
-const openEcho = async (delayMs: number): Promise<void> => {
-  server = createServer((socket) => socket.pipe(socket))
+const openEcho = (delayMs: number): Promise<void> => openBefore((socket) => socket.pipe(socket), delayMs)
+
+const openBefore = async (serve: (socket: Socket) => void, delayMs = 0): Promise<void> => {
+  server = createServer(serve)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   relay = await openRelay({ port: (server.address() as AddressInfo).port }, { delayMs })
@@ -80,9 +82,46 @@ test('stalls: the connection stays open and says nothing', async () => {
   const socket = connect(relay.port, '127.0.0.1')
   socket.on('data', () => { throw new Error('it answered') })
   socket.write('abc')
-  while (relay.open === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  while (relay.open === 0) await turn()
+  for (let turns = 0; turns < 20; turns++) await turn()
   expect(relay.open).toBe(1)
   socket.destroy()
-  while (relay.open > 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  while (relay.open > 0) await turn()
 })
+
+test('stalls: an end of the target is kept back until the other side leaves', async () => {
+  await openBefore((socket) => socket.once('data', () => socket.end('answer')))
+  relay.stall()
+  const socket = connect(relay.port, '127.0.0.1')
+  socket.on('end', () => { throw new Error('it ended') })
+  socket.write('abc')
+  while (relay.unanswered === 0) await turn()
+  for (let turns = 0; turns < 20; turns++) await turn()
+  expect(relay.open).toBe(1)
+  socket.destroy()
+  while (relay.open > 0) await turn()
+  expect(relay.unanswered).toBe(0)
+})
+
+test('counts an answer that it breaks off once, and lets nothing of it through after that', async () => {
+  await openBefore((socket) => {
+    const writeOn = async (): Promise<void> => {
+      for (let i = 0; i < 5; i++) {
+        if (socket.writable) socket.write('abcdef')
+        await turn()
+      }
+    }
+    socket.on('data', () => void writeOn())
+    socket.on('error', () => undefined)
+  })
+  relay.cut(Buffer.from('cdef'))
+  const socket = connect(relay.port, '127.0.0.1')
+  socket.write('x')
+  const parts = await socket.toArray().catch(() => [Buffer.from('abcd')]) as Buffer[]
+  expect(Buffer.concat(parts).toString()).toBe('abcd')
+  for (let turns = 0; turns < 20; turns++) await turn()
+  expect(relay.spoilt).toBe(1)
+  socket.destroy()
+})
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1))

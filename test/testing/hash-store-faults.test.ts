@@ -73,6 +73,7 @@ const faults: Fault[] = [
   ['never fails', down, 'get: not ended', doing(neverFails), { patienceMs: 300 }],
   ['throws a plain error', down, 'not a typed error', failingWith((cause) => new Error('it failed', { cause }))],
   ['throws what it was thrown', down, 'not a typed error', failingWith((error) => (error as Error).cause)],
+  ['throws an error of the runtime that has a code', down, 'not a typed error', failingWith(() => Object.assign(new TypeError('it failed'), { code: 'ERR_FAILED' }))],
   ['throws a text', down, 'not a typed error', failingWith(() => 'STORE_FAILED')],
   ['has codes of its own kind', down, 'not a typed error', failingWith(() => new MercuryError('store failed', 'it failed'))],
   ['tells its token', down, 'tells a secret', failingWith((cause, { token }) => new StoreError(`${token} was in vain`, { cause }))],
