@@ -11,7 +11,7 @@ import type { NameRouter } from './naming/name-router.ts'
 import { assembleBlocks, isOwnNode, readLayout, withOneOfGateways, type Layout, type LayoutOptions } from './node/layout.ts'
 import { createOfflineBlocks, createOfflineRouter, createOfflineStore } from './node/offline.ts'
 import { openBlocksPlace, openRouterPlace, openStatePlace, type Environment, type OtherPlace, type PlaceContext } from './node/open-place.ts'
-import type { Place } from './node/place.ts'
+import { isLocal, type Place } from './node/place.ts'
 import type { HashStore } from './store/hash-store.ts'
 import type { KeyValueStore } from './store/key-value-store.ts'
 
@@ -142,8 +142,7 @@ const inOrder = async <T>(places: readonly Place[], openPlace: (place: Place) =>
 
 const openBlocks = async (place: Place, node: HeliaNode | undefined, context: PlaceContext, offline: boolean): Promise<HashStore> => {
   if (isOwnNode(place)) return context.keep(node ? createHeliaStore(node.helia, { persistence: true }) : await openOfflineNodeBlocks(context))
-  const isLocal = place.type === 'level' || place.type === 'fs' || place.type === 'memory'
-  return offline && !isLocal ? context.keep(createOfflineStore(place.type === 'bittorrent' ? 'bittorrent' : 'ipfs', { writable: place.type !== 'http' })) : openBlocksPlace(place, context)
+  return offline && !isLocal(place) ? context.keep(createOfflineStore(place.type === 'bittorrent' ? 'bittorrent' : 'ipfs', { writable: place.type !== 'http' })) : openBlocksPlace(place, context)
 }
 
 const openRouter = async (place: Place, node: HeliaNode | undefined, context: PlaceContext, offline: boolean): Promise<NameRouter> => {

@@ -5,7 +5,7 @@ import { untilAborted } from '../until-aborted.ts'
 import type { Mercury } from '../node.ts'
 import { readLayout, isOwnNode, type LayoutOptions } from './layout.ts'
 import { openBlocksPlace, openRouterPlace, openStatePlace, type OtherPlace, type PlaceContext } from './open-place.ts'
-import { describePlace, type Place, type Role } from './place.ts'
+import { describePlace, isLocal, type Place, type Role } from './place.ts'
 
 /** One place of a layout, and whether it answers. */
 export interface PlaceReport {
@@ -39,7 +39,7 @@ export const checkPlaces = async (options: CheckOptions): Promise<PlaceReport[]>
 }
 
 const report = async (role: Role, place: Place, { directory, env, offline = false, node, signal, timeoutMs = 10 * SECOND_MS }: CheckOptions): Promise<Pick<PlaceReport, 'outcome' | 'reason'>> => {
-  if (place.type === 'level' || place.type === 'fs' || place.type === 'memory') return { outcome: 'local' }
+  if (isLocal(place)) return { outcome: 'local' }
   if (isOwnNode(place)) return reportOwnNode(node)
   if (offline) return { outcome: 'not asked', reason: 'offline' }
   const parts: { close(): Promise<void> }[] = []

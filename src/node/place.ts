@@ -47,6 +47,9 @@ export const parsePlace = (role: Role, text: string): Place => {
   return place
 }
 
+/** Whether a place is of this machine alone, so that it is used offline too. */
+export const isLocal = ({ type }: Place): boolean => type === 'level' || type === 'fs' || type === 'memory'
+
 /** How a place is shown: as it was written, as it holds no secret. */
 export const describePlace = (place: Place): string => {
   switch (place.type) {

@@ -58,36 +58,13 @@ export const nameRouterFaultClauses: readonly FaultClause[] = [
   },
   {
     name: 'an answer that breaks off in its middle is a typed error or asked for again, never a part of a record',
-    async run (setup) {
-      const { open, faults } = setup
-      const router = await open()
-      const { id, recordOf } = await createPublisher(1)
-      const record = await recordOf(1)
-      await router.put(id, record)
-      faults.cut(record)
-      for (const found of await outcomeOf(candidates(router, id), 'get', setup)) {
-        assert(found.length > 0, 'get: ends empty although the router was not told that there is none')
-        for (const candidate of found) assert(await isValid(id, candidate), 'get: a part of a record was yielded')
-      }
-      assert(faults.spoilt() > 0, 'no answer was broken off')
-      faults.heal()
-      await assertCandidate(router, id, record, 'the record after all is well')
-    }
+    run: (setup) => readsThrough(setup, (record) => setup.faults.cut(record), async (id, candidate) => {
+      assert(await isValid(id, candidate), 'get: a part of a record was yielded')
+    })
   },
   {
     name: 'a wrong byte in an answer is a typed error or yielded for others to find, never taken for absence',
-    async run (setup) {
-      const { open, faults } = setup
-      const router = await open()
-      const { id, recordOf } = await createPublisher(1)
-      const record = await recordOf(1)
-      await router.put(id, record)
-      faults.corrupt(record)
-      for (const found of await outcomeOf(candidates(router, id), 'get', setup)) assert(found.length > 0, 'get: ends empty although the router was not told that there is none')
-      assert(faults.spoilt() > 0, 'no answer was changed')
-      faults.heal()
-      await assertCandidate(router, id, record, 'the record after all is well')
-    }
+    run: (setup) => readsThrough(setup, (record) => setup.faults.corrupt(record))
   },
   {
     name: 'wrong credentials are told in a typed error, without what is secret',
@@ -118,6 +95,23 @@ export const nameRouterFaultClauses: readonly FaultClause[] = [
     }
   }
 ]
+
+/** Reads a record while answers that carry it are spoilt by `begin`: an error, or candidates that stand `judge`, never none. All is well when the fault is over. */
+const readsThrough = async (setup: FaultyNameRouterSetup, begin: (record: Uint8Array) => void, judge: (id: ProfileId, candidate: Uint8Array) => Promise<void> = async () => undefined): Promise<void> => {
+  const { open, faults } = setup
+  const router = await open()
+  const { id, recordOf } = await createPublisher(1)
+  const record = await recordOf(1)
+  await router.put(id, record)
+  begin(record)
+  for (const found of await outcomeOf(candidates(router, id), 'get', setup)) {
+    assert(found.length > 0, 'get: ends empty although the router was not told that there is none')
+    for (const candidate of found) await judge(id, candidate)
+  }
+  assert(faults.spoilt() > 0, 'no answer was spoilt')
+  faults.heal()
+  await assertCandidate(router, id, record, 'the record after all is well')
+}
 
 /** `return()` ends an iteration although nobody answers, and leaves no connection that waits. */
 const leavesAtOnce = async (items: AsyncIterable<unknown>, what: string, setup: FaultyNameRouterSetup): Promise<void> => {

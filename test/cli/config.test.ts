@@ -54,17 +54,22 @@ describe('mercury.config.yaml', () => {
     expect(errorOf(await on('alice', ['--config', join(folder, 'missing.yaml'), 'status'])).code).toBe('FILE_NOT_FOUND')
   })
 
+  it('may have 65,536 bytes', async () => {
+    await configure('full', LOCAL + '#'.repeat(65_536 - LOCAL.length))
+    expect((await on('full', ['status'])).status).toBe(0)
+  })
+
   it.each([
-    ['state: [a]', 'INVALID_CONFIG', 'state is a place'],
-    ['routers: dht', 'INVALID_CONFIG', 'routers is a list of places'],
-    ['stat: level', 'INVALID_CONFIG', 'did you mean state?'],
-    ['- a', 'INVALID_CONFIG', 'not a map'],
-    ['state: level\nstate: fs', 'INVALID_CONFIG', '(line 2)'],
-    ['state: memory', 'INVALID_PLACE', 'is for something else'],
-    ['state: postgres://mercury:hunter2@db.example/x', 'INVALID_PLACE', 'belongs into the environment'],
-    ['blocks: s3://profiles\nrouters: []', 'CREDENTIALS_MISSING', 'AWS_ACCESS_KEY_ID'],
-    [`state: ${'x'.repeat(70_000)}`, 'LIMIT_EXCEEDED', 'configuration bytes']
-  ])('%.60s: %s', async (text, code, message) => {
+    ['INVALID_CONFIG', 'state is a place', 'state: [a]'],
+    ['INVALID_CONFIG', 'routers is a list of places', 'routers: dht'],
+    ['INVALID_CONFIG', 'did you mean state?', 'stat: level'],
+    ['INVALID_CONFIG', 'not a map', '- a'],
+    ['INVALID_CONFIG', '(line 2)', 'state: level\nstate: fs'],
+    ['INVALID_PLACE', 'is for something else', 'state: memory'],
+    ['INVALID_PLACE', 'belongs into the environment', 'state: postgres://mercury:hunter2@db.example/x'],
+    ['CREDENTIALS_MISSING', 'AWS_ACCESS_KEY_ID', 'blocks: s3://profiles\nrouters: []'],
+    ['LIMIT_EXCEEDED', 'configuration bytes', LOCAL + '#'.repeat(65_537 - LOCAL.length)]
+  ])('%s: %s', async (code, message, text) => {
     await configure('wrong', text)
     const ended = await on('wrong', ['resolve', alice.id], { env: { AWS_ACCESS_KEY_ID: '' } })
     expect(errorOf(ended)).toMatchObject({ code, message: expect.stringContaining(message) as string })
