@@ -1,10 +1,21 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+
+/** Leaves the disk at `location`, of at most so many MiB, no room at all; `makeRoom` gives it back. */
+export const roomOn = (location: string, mebibytes: number): { fill(): Promise<void>; makeRoom(): Promise<void> } => {
+  const filler = join(location, 'filler')
+  return {
+    fill: () => writeFile(filler, new Uint8Array(mebibytes * 1_048_576)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOSPC') throw error
+    }),
+    makeRoom: () => rm(filler)
+  }
+}
 
 /** A disk of so many MiB that can really be full, or the reason why there is none. Only root may mount one. */
 export const mountSmallDisk = async (mebibytes: number): Promise<{ location: string; unmount(): Promise<void> } | { reason: string }> => {

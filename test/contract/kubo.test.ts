@@ -3,10 +3,13 @@ import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
 import { createKuboRouter, createKuboStore } from '../../src/adapters/kubo/index.ts'
 import type { NameRouter } from '../../src/naming/name-router.ts'
 import { testHashStore, testHashStoreFaults, testNameRouter, testNameRouterFaults } from '../../src/testing/index.ts'
+import { mountSmallDisk, roomOn } from '../adapters/small-disk.ts'
 import { openFaults } from '../services/faults.ts'
 import { openKuboNetwork, openKuboService, type KuboService } from '../services/kubo.ts'
 import { describeWithService } from '../services/service.ts'
 
+/** Room for a repository and the blocks of the clauses. */
+const DISK_MEBIBYTES = 64
 const TOKEN = 'the-secret-of-the-tests'
 
 /** Long enough for any answer on loopback; it is waited for only where a block is nowhere. */
@@ -15,8 +18,15 @@ const ABSENT_MS = 1_000
 describeWithService('Kubo', 'Kubo', () => {
   // The blocks of one clause are none that another takes to be absent.
   let kubo: KuboService
-  beforeAll(async () => { kubo = await openKuboService({ token: TOKEN }) })
-  afterAll(async () => { await kubo.close() })
+  let disk: Awaited<ReturnType<typeof mountSmallDisk>>
+  beforeAll(async () => {
+    disk = await mountSmallDisk(DISK_MEBIBYTES)
+    kubo = await openKuboService({ token: TOKEN, ...('location' in disk ? { location: disk.location } : {}) })
+  })
+  afterAll(async () => {
+    await kubo.close()
+    if ('unmount' in disk) await disk.unmount()
+  })
 
   testHashStore('Kubo', {
     create: async () => ({ open: async () => createKuboStore({ url: kubo.rpc, authorization: `Bearer ${TOKEN}`, timeoutMs: ABSENT_MS }) })
@@ -31,6 +41,7 @@ describeWithService('Kubo', 'Kubo', () => {
         openRefused: async () => createKuboStore({ url, authorization: 'Bearer another-secret' }),
         secrets: [TOKEN, 'another-secret'],
         faults,
+        ...('location' in disk ? roomOn(disk.location, DISK_MEBIBYTES) : {}),
         destroy: () => faults.close()
       }
     }

@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { createS3Store } from '../../src/adapters/s3.ts'
 import { testHashStore, testHashStoreFaults } from '../../src/testing/index.ts'
-import { mountSmallDisk } from '../adapters/small-disk.ts'
+import { mountSmallDisk, roomOn } from '../adapters/small-disk.ts'
 import { openFaults } from '../services/faults.ts'
 import { openS3Service, type S3Service } from '../services/s3.ts'
 import { describeWithService } from '../services/service.ts'
@@ -49,19 +47,9 @@ describeWithService('S3', 'an S3 server', () => {
         secrets: [secretAccessKey, wrong.secretAccessKey],
         open: async () => createS3Store({ endpoint, credentials: service.credentials, bucket, allowPrivate: true }),
         openRefused: async () => createS3Store({ endpoint, credentials: wrong, bucket, allowPrivate: true }),
-        ...('location' in disk ? roomOn(disk.location) : {}),
+        ...('location' in disk ? roomOn(disk.location, DISK_MEBIBYTES) : {}),
         destroy: () => faults.close()
       }
     }
   })
 })
-
-const roomOn = (location: string): { fill(): Promise<void>; makeRoom(): Promise<void> } => {
-  const filler = join(location, 'filler')
-  return {
-    fill: () => writeFile(filler, new Uint8Array(DISK_MEBIBYTES * 1_048_576)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOSPC') throw error
-    }),
-    makeRoom: () => rm(filler)
-  }
-}
