@@ -26,6 +26,9 @@ it.each([
   ['src/identity/x.ts', "export { a } from '../profile/a.ts'"],
   ['src/profile/x.ts', "export { a } from '../naming/a.ts'"],
   ['src/naming/x.ts', "export { a } from '../client/a.ts'"],
+  ['src/naming/x.ts', "export { a } from '../hosting/a.ts'"],
+  ['src/hosting/x.ts', "export { a } from '../client/a.ts'"],
+  ['src/hosting/x.ts', "export { readFile } from 'node:fs'"],
   ['src/client/x.ts', "export { a } from '../search/a.ts'"],
   ['src/search/x.ts', "export { a } from '../client/a.ts'"],
   ['src/client/x.ts', "export { a } from '../adapters/level.ts'"],
@@ -44,6 +47,9 @@ it.each([
 
 it.each([
   ['src/client/x.ts', "export { a } from '../naming/a.ts'"],
+  ['src/client/x.ts', "export { a } from '../hosting/a.ts'"],
+  ['src/home/x.ts', "export { a } from '../hosting/a.ts'"],
+  ['src/adapters/x.ts', "export { a } from '../hosting/a.ts'"],
   ['src/identity/x.ts', "export { a } from '../cbor.ts'"],
   ['src/adapters/x.ts', "export { a } from '../store/a.ts'"],
   ['src/adapters/helia/index.ts', "export { a } from './node.ts'"],
