@@ -1,7 +1,9 @@
+import { base32 } from 'multiformats/bases/base32'
+import type { CID } from 'multiformats/cid'
 import { MercuryError, reasonOf } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { MessageSigner } from '../identity/signed-map.ts'
-import { MAX_RECORD_BYTES } from '../limits.ts'
+import { MAX_BLOCK_BYTES, MAX_RECORD_BYTES } from '../limits.ts'
 import { IPNS_RECORD_TYPE } from '../naming/name-router.ts'
 import { MAX_MESSAGE_BYTES, formatRequest, readAgreement, readDescription, type Agreement, type AgreementRequest, type HomeDescription } from './agreement.ts'
 import type { HomeRequest, HomeResponse, HomeTransport } from './home-transport.ts'
@@ -10,6 +12,7 @@ import { MAX_PROFILE_ANSWER_BYTES, PROFILE_ANSWER_TYPE, decodeProfileAnswer, typ
 import { signRequest } from './request-signature.ts'
 
 export const CAR_TYPE = 'application/vnd.ipld.car'
+export const BLOCK_TYPE = 'application/vnd.ipld.raw'
 export const MAX_BACKUP_BYTES = 4 * 1_048_576
 const MAX_DETAIL_LENGTH = 300
 const MAX_URLS = 16
@@ -66,6 +69,10 @@ export interface HomeClient {
   putRecord(id: ProfileId, record: Uint8Array, options?: CallOptions): Promise<void>
   /** The newest record that the home has, unverified. */
   record(id: ProfileId, options?: CallOptions): Promise<Uint8Array | undefined>
+  /** The block of `cid`, unverified; `undefined` when the home does not have it. */
+  block(cid: CID, options?: CallOptions): Promise<Uint8Array | undefined>
+  /** Whether the home says that it has the block of `cid`. */
+  hasBlock(cid: CID, options?: CallOptions): Promise<boolean>
   /** Uploads a CAR of one root. */
   putBlocks(car: Uint8Array, signer: MessageSigner, options?: CallOptions): Promise<void>
   /** @param options `after`: the `etag` of the version that this one replaces; none for the first. @returns the new `etag` */
@@ -127,6 +134,18 @@ export const createHomeClient = ({ transport, urls, trusted, clock }: HomeClient
       const response = await send(`routing/v1/ipns/${id}`, { method: 'GET', headers: { accept: IPNS_RECORD_TYPE }, maxBytes: MAX_RECORD_BYTES }, undefined, options)
       return response.status === 404 ? undefined : succeeded(response).body
     },
+    async block (cid, options) {
+      const response = await send(blockPath(cid), { method: 'GET', headers: { accept: BLOCK_TYPE }, maxBytes: MAX_BLOCK_BYTES }, undefined, options)
+      return response.status === 404 ? undefined : succeeded(response).body
+    },
+    async hasBlock (cid, options) {
+      // One byte is enough; a home that knows no ranges sends the whole block.
+      const response = await send(blockPath(cid), { method: 'GET', headers: { accept: BLOCK_TYPE, range: 'bytes=0-0' }, maxBytes: MAX_BLOCK_BYTES }, undefined, options)
+      if (response.status === 404) return false
+      // An empty block has no first byte.
+      if (response.status !== 416) succeeded(response)
+      return true
+    },
     async putBlocks (car, signer, options) {
       succeeded(await send('hosting/v1/blocks', { method: 'POST', headers: { 'content-type': CAR_TYPE }, body: car, maxBytes: MAX_MESSAGE_BYTES }, signer, options))
     },
@@ -142,6 +161,7 @@ export const createHomeClient = ({ transport, urls, trusted, clock }: HomeClient
   }
 }
 
+const blockPath = (cid: CID): string => `ipfs/${cid.toV1().toString(base32)}?format=raw`
 const backupPath = (name: string): string => `hosting/v1/backups/${encodeURIComponent(name)}`
 
 const etagOf = ({ headers: { etag } }: HomeResponse): string => {
