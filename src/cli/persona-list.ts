@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { MercuryError } from '../errors.ts'
 import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
-import { readPrivateFile, writeAtomically } from './atomic-file.ts'
+import { readPrivateFile, writeAtomically } from '../node/atomic-file.ts'
 
 /** A persona that is in use here. */
 export interface PersonaEntry {

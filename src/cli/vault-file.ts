@@ -3,7 +3,7 @@ import { equals } from 'uint8arrays'
 import { ConflictError, MercuryError } from '../errors.ts'
 import type { Persona } from '../identity/seed.ts'
 import { MAX_VAULT_BYTES, openVault, sealVault, type VaultProtection } from '../identity/vault.ts'
-import { readPrivateFile, writeAtomically } from './atomic-file.ts'
+import { readPrivateFile, writeAtomically } from '../node/atomic-file.ts'
 import { NotInitialisedError } from './persona-list.ts'
 
 const FILE = 'vault'

@@ -1,4 +1,4 @@
-import { open, rename, rm, stat } from 'node:fs/promises'
+import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { syncDirectory } from '../adapters/private-directory.ts'
@@ -13,6 +13,30 @@ const OTHERS = 0o077
  * @throws StoreError
  */
 export const writeAtomically = async (path: string, bytes: Uint8Array): Promise<void> => {
+  await writeBeside(path, bytes, async (temporary) => rename(temporary, path))
+}
+
+/**
+ * Makes the file at `path`, readable by its owner only, unless there is one: after a crash it is there whole or not at all, and of several processes one makes it.
+ *
+ * @returns whether this call made it
+ * @throws StoreError
+ */
+export const createAtomically = async (path: string, bytes: Uint8Array): Promise<boolean> => {
+  let isNew = true
+  await writeBeside(path, bytes, async (temporary) => {
+    // A link, unlike a rename, never replaces.
+    await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+      isNew = false
+    })
+    await rm(temporary)
+  })
+  return isNew
+}
+
+/** Writes a file beside `path`, down to the disk, and lets `take` give it its place. */
+const writeBeside = async (path: string, bytes: Uint8Array, take: (temporary: string) => Promise<void>): Promise<void> => {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
     const file = await open(temporary, 'wx', 0o600)
@@ -22,7 +46,7 @@ export const writeAtomically = async (path: string, bytes: Uint8Array): Promise<
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    await take(temporary)
     await syncDirectory(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true })
