@@ -201,7 +201,8 @@ describeWithService('Kubo', 'Kubo and Mercury', () => {
       }
       // A node of ours that holds the reduced form gives it out and lets nobody replace it; a home that is asked reduces what it found.
       expect((await overDht().get(id)[Symbol.asyncIterator]().next()).value).toEqual(recordBytes)
-      const home = keep(await openHttpServer({ profiles: device({ routers: [overRpc(far)] }), blocks: kuboBlocks() }))
+      const state = createMemoryStore()
+      const home = keep(await openHttpServer({ profiles: device({ state, routers: [overRpc(far)] }), blocks: kuboBlocks(), state }))
       expect(await Array.fromAsync(createDelegatedRouter({ url: home.url, allowPrivate: true }).get(id))).toEqual([recordBytes])
 
       // Nobody but the owner can move Kubo from it. Its RPC API has the record, in the envelope that it prefers; its DHT node refuses the other and does not say why.

@@ -1,0 +1,41 @@
+import { keepKey } from '../client/schedule.ts'
+import type { KeyValueStore } from '../store/key-value-store.ts'
+import type { Hosting } from './hosting.ts'
+
+const MAX_PROFILES = 100_000
+
+export interface KeptHostingOptions {
+  /** That of the profiles that are served. */
+  state: KeyValueStore
+  /** Takes the records of anybody. @default false */
+  open?: boolean
+  /** Where it is open: further profiles than these are not taken. @default 100,000 */
+  maxProfiles?: number
+}
+
+/** Hosting without agreements: what this program keeps is handed out, and nobody is banned. */
+export const createKeptHosting = ({ state, open = false, maxProfiles = MAX_PROFILES }: KeptHostingOptions): Hosting => {
+  let counted: Promise<number> | undefined
+
+  const countAll = async (): Promise<number> => {
+    let count = 0
+    for await (const _ of state.entries({ prefix: 'keep/' })) count++
+    return count
+  }
+  const count = async (): Promise<number> => (counted ??= countAll())
+
+  return {
+    async standing (id, options) {
+      if (await state.get(keepKey(id), options)) return 'kept'
+      return open && (await count()) < maxProfiles ? 'welcome' : 'none'
+    },
+    async taken () {
+      // Counted anew when it matters: two of one profile at once must not count twice.
+      counted = undefined
+    },
+    async succession () {
+      return undefined
+    },
+    count
+  }
+}

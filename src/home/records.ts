@@ -1,0 +1,34 @@
+import type { Profiles } from '../client/profiles.ts'
+import { parseProfileId } from '../identity/profile-id.ts'
+import { MINUTE_MS } from '../limits.ts'
+import { isHandedOut, type Hosting } from './hosting.ts'
+import { ProblemError } from './problem.ts'
+import { readName, recordAnswer } from './record-answer.ts'
+import type { Answer } from './route.ts'
+import type { StrangerRecords } from './stranger-records.ts'
+
+export interface RecordsParts {
+  profiles: Pick<Profiles, 'stored'>
+  hosting: Hosting
+  strangers: StrangerRecords
+  clock: () => number
+}
+
+/**
+ * Answers with the newest record of a name: what is hosted here as it stands in the state, without verifying it again; else what other routers have.
+ *
+ * @throws ProblemError `BANNED`, `NOT_FOUND`; what {@link StrangerRecords} throws; InvalidProfileIdError
+ */
+export const answerRecord = async (name: string, { profiles, hosting, strangers, clock }: RecordsParts): Promise<Answer> => {
+  const id = readName(name)
+  // At once: over a state on another machine that is one round trip.
+  const [standing, stored] = await Promise.all([hosting.standing(id), profiles.stored(id)])
+  if (standing === 'banned') throw bannedProblem()
+  if (stored && isHandedOut(standing)) return recordAnswer(id, stored, { now: clock() })
+  const found = await strangers.find(parseProfileId(name))
+  if (!found) throw new ProblemError(404, 'NOT_FOUND', 'no record of this name is known')
+  return recordAnswer(id, { record: found.bytes, ttlMs: found.ttlMs, expiresAt: found.validUntil }, { now: clock(), maxAgeMs: MINUTE_MS })
+}
+
+export const bannedProblem = (): ProblemError => new ProblemError(410, 'BANNED', 'this home does not serve this profile any more')
+
