@@ -2,6 +2,9 @@ import type { Profiles } from '../client/profiles.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
+import { createChangeLog } from './change-log.ts'
+import { openEventFeed } from './event-feed.ts'
+import { keepAliveLag } from './keep-alive-lag.ts'
 import { createKeptHosting } from './kept-hosting.ts'
 import { createMetrics } from './metrics.ts'
 import { withOpenApi } from './openapi.ts'
@@ -34,9 +37,15 @@ export const openHttpServer = async ({ profiles, blocks, state, routers = [throu
   const metrics = createMetrics()
   const hosting = createKeptHosting({ state, open: true, ...(maxProfiles === undefined ? {} : { maxProfiles }) })
   const strangers = createStrangerRecords({ routers, clock })
+  metrics.gauge('keep_alive_lag_seconds', 'How long the name that waits longest to be passed on has been due.', async () => keepAliveLag(state, clock()))
   metrics.gauge('hosted_profiles', 'Profiles that are hosted.', async () => hosting.count())
-  const routes = withOpenApi(publicRoutes({ profiles, blocks, state, hosting, strangers, metrics, clock }), { version })
-  const server = await openServer({ ...serverOptions, routes, metrics })
+  const changes = createChangeLog({ state, hosting, clock })
+  const feed = openEventFeed(changes)
+  const routes = withOpenApi(publicRoutes({ profiles, blocks, state, hosting, strangers, metrics, changes, feed, page: () => ({}), clock }), { version })
+  const server = await openServer({ ...serverOptions, routes, metrics }).catch(async (error: unknown) => {
+    await feed.close()
+    throw error
+  })
   return {
     url: server.url,
     get connections () {
@@ -45,6 +54,7 @@ export const openHttpServer = async ({ profiles, blocks, state, routers = [throu
     async close (options) {
       strangers.close()
       await server.close(options)
+      await feed.close()
     }
   }
 }

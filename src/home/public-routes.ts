@@ -2,10 +2,15 @@ import type { Profiles } from '../client/profiles.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
+import type { ChangeLog } from './change-log.ts'
+import type { EventFeed } from './event-feed.ts'
 import type { Hosting } from './hosting.ts'
 import type { Metrics } from './metrics.ts'
+import type { HomePage } from './page.ts'
 import type { Route } from './route.ts'
+import { eventsRoutes } from './routes/events.ts'
 import { gatewayRoutes } from './routes/gateway.ts'
+import { pageRoutes } from './routes/page.ts'
 import { profilesRoutes } from './routes/profiles.ts'
 import { routingRoutes } from './routes/routing.ts'
 import { serviceRoutes } from './routes/service.ts'
@@ -20,6 +25,10 @@ export interface PublicParts {
   hosting: Hosting
   strangers: StrangerRecords
   metrics: Metrics
+  changes: ChangeLog
+  feed: EventFeed
+  /** For people. */
+  page: () => HomePage | Promise<HomePage>
   /** The home's own profile, where it has one. */
   home?: ProfileId | undefined
   /** Milliseconds since 1970. */
@@ -28,8 +37,10 @@ export interface PublicParts {
 
 /** What anyone may ask of a home. */
 export const publicRoutes = (parts: PublicParts): readonly Route[] => [
-  ...routingRoutes(parts),
+  ...routingRoutes({ ...parts, onTaken: () => parts.feed.notice() }),
   ...gatewayRoutes(parts),
   ...profilesRoutes(parts),
-  ...serviceRoutes(parts)
+  ...eventsRoutes(parts),
+  ...serviceRoutes(parts),
+  ...pageRoutes(parts.page)
 ]

@@ -219,7 +219,7 @@ describe('/ipfs', () => {
     expect(await statuses(`/ipfs/${cid}`, `/ipfs/${cid}?format=tar`)).toEqual([406, 406])
     expect(await statuses('/ipfs/bafkreiaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa?format=raw')).toEqual([404])
     expect(await statuses('/ipfs/nonsense?format=raw', `/ipfs/${'b'.repeat(200)}?format=raw`)).toEqual([400, 400])
-    expect(await statuses('/', '/ipfs/', `/ipfs/${cid}/a?format=raw`, '/ipns/', '/routing/v1/providers/x', '/%', '//x')).toEqual([404, 404, 404, 404, 404, 404, 404])
+    expect(await statuses('/x', '/ipfs/', `/ipfs/${cid}/a?format=raw`, '/ipns/', '/routing/v1/providers/x', '/%', '//x')).toEqual([404, 404, 404, 404, 404, 404, 404])
   })
 
   test('fetches nothing for strangers', async () => {
