@@ -2,14 +2,15 @@ import { ConflictError, MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { NotFoundError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
 import { raiseFloor } from '../naming/floor.ts'
-import type { NameRouter } from '../naming/name-router.ts'
+import type { NameRouter, ProfileCandidate } from '../naming/name-router.ts'
 import { raceRouters } from '../naming/race.ts'
 import { compareRecords, type IpnsRecord, type ProfileRecord } from '../naming/record.ts'
 import { Tally, type Candidate } from '../naming/tally.ts'
-import { verifyDocument } from '../profile/document.ts'
+import { documentCid, verifyDocument } from '../profile/document.ts'
 import { getBlock } from '../store/block.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import { untilAborted } from '../until-aborted.ts'
+import type { KnownHomes } from './known-homes.ts'
 import { CONFLICT_TRIES, retryOnConflict, type Fork, type Head, type ProfileState } from './profile-state.ts'
 
 /** `offline` asks nobody; `first` takes the first router that ends with a record at or above the floor; `all` waits for every router. */
@@ -17,7 +18,7 @@ export type Policy = 'offline' | 'first' | 'all'
 
 export interface LookupOptions {
   policy: Policy
-  /** Where the document's block may be had when it does not ride in the record. */
+  /** Multiaddrs or URLs where the document's block may be had when it does not ride in the record, or of homes that may know the profile. */
   hints?: readonly string[]
   /** The pledge digest that a link pins. */
   next?: Uint8Array
@@ -39,12 +40,16 @@ export interface Lookup {
   answers: readonly RouterAnswer[]
   /** The first router that gave the head's record in this look-up. */
   confirmedBy: string | undefined
+  /** What routers that are homes said, unverified, as it came. */
+  profiles: readonly ProfileCandidate[]
 }
 
 export interface LookupParts {
   state: ProfileState
   blocks: HashStore
   routers: readonly NameRouter[]
+  /** Where there are, the homes that the known head lists are asked, too. */
+  homes?: KnownHomes | undefined
   clock: () => number
   routerTimeoutMs: number
   blockTimeoutMs: number
@@ -60,23 +65,56 @@ export const lookUp = async (id: ProfileId, options: LookupOptions, parts: Looku
   const now = parts.clock()
   const { signal } = options
   const [known, unread] = await Promise.all([parts.state.head(id, { now, signal }), parts.state.unread(id, { now, signal })])
-  const tally = await askRouters(id, options.policy === 'offline' ? [] : parts.routers, known, options, parts, now)
+  const profiles: ProfileCandidate[] = []
+  const tally = await askRouters(id, await routersFor(known, options, parts, profiles), known, options, parts, now)
   const newest = newestOf([tally.best(), known && { record: known.record }, unread && { record: unread }])
   const elsewhere = newest?.error && (!known || newest.record.sequence > known.floor.sequence) ? newest : undefined
   if (elsewhere && !options.elsewhere) throw elsewhere.error
   const profile = elsewhere ? newestOf([tally.bestProfile(), unread && { record: unread }]) : newest
-  const { head, behind } = profile && !profile.error ? await settle(profile.record, known, options, parts) : { head: known, behind: false }
+  const { head, behind } = profile && !profile.error ? await settle(profile.record, known, { ...options, profiles }, parts) : { head: known, behind: false }
   const answers = tally.answers(elsewhere || behind ? newest!.record : head?.record)
   const fork = head && (await forkOf(head, tally, options, parts, now))
   const confirmedBy = answers.find(({ outcome }) => outcome === 'found')?.router
   if (head && confirmedBy !== undefined && !behind && !elsewhere) await parts.state.confirm(head, { now, signal })
-  return { head, behind, sequence: newestOf([newest, head])?.record.sequence, fork, answers, confirmedBy, ...(elsewhere ? { elsewhere: elsewhere.record } : {}) }
+  return { head, behind, sequence: newestOf([newest, head])?.record.sequence, fork, answers, confirmedBy, profiles, ...(elsewhere ? { elsewhere: elsewhere.record } : {}) }
 }
 
 /** The error for a look-up without a head. */
 export const absence = (id: ProfileId, { answers, behind }: Lookup): MercuryError => {
   if (behind) return new UnreachableError(id, answers, { what: `the record of ${id} was found, but nobody had its document` })
   return answers.length > 0 && answers.every(({ outcome }) => outcome === 'none') ? new NotFoundError(id, answers) : new UnreachableError(id, answers)
+}
+
+/** Everybody who is asked; what homes say beside a record is put into `profiles`. */
+const routersFor = async (known: Head | undefined, { policy, hints, signal }: LookupOptions, { routers, homes }: LookupParts, profiles: ProfileCandidate[]): Promise<NameRouter[]> => {
+  if (policy === 'offline') return []
+  return [...routers, ...(await homes?.routers(known?.document, { hints, signal }) ?? [])].map((router) => hearing(router, profiles))
+}
+
+const hearing = (router: NameRouter, profiles: ProfileCandidate[]): NameRouter => {
+  if (!router.getProfile) return router
+  return {
+    name: router.name,
+    put: async (id, record, options) => router.put(id, record, options),
+    get (id, options) {
+      const iterator = router.getProfile!(id, options)[Symbol.asyncIterator]()
+      return {
+        [Symbol.asyncIterator]: () => ({
+          async next () {
+            const { done, value } = await iterator.next()
+            if (done === true) return { done, value: undefined }
+            profiles.push(value)
+            return { done: false, value: value.record }
+          },
+          async return () {
+            await iterator.return?.()
+            return { done: true, value: undefined }
+          }
+        })
+      }
+    },
+    close: async () => router.close()
+  }
 }
 
 const askRouters = async (id: ProfileId, routers: readonly NameRouter[], known: Head | undefined, { policy, signal }: LookupOptions, { routerTimeoutMs }: LookupParts, now: number): Promise<Tally> => {
@@ -91,8 +129,12 @@ const askRouters = async (id: ProfileId, routers: readonly NameRouter[], known: 
 const newestOf = (candidates: readonly (Candidate | undefined)[]): Candidate | undefined =>
   candidates.filter((candidate) => candidate !== undefined).sort((a, b) => compareRecords(a.record, b.record)).at(-1)
 
+interface SettleOptions extends LookupOptions {
+  profiles: readonly ProfileCandidate[]
+}
+
 /** Makes `newest` the head if it is above `known` and its document can be had. */
-const settle = async (newest: ProfileRecord, known: Head | undefined, options: LookupOptions, parts: LookupParts): Promise<{ head: Head | undefined; behind: boolean }> => {
+const settle = async (newest: ProfileRecord, known: Head | undefined, options: SettleOptions, parts: LookupParts): Promise<{ head: Head | undefined; behind: boolean }> => {
   const { state, clock } = parts
   const { signal } = options
   let base = known
@@ -128,7 +170,8 @@ const accept = async (record: ProfileRecord, documentBytes: Uint8Array, known: H
 }
 
 /** The document's bytes, unverified but for the hash; `undefined` when nobody has them or nobody answers in time. */
-const fetchDocument = async ({ cid }: ProfileRecord, { policy, hints, signal }: LookupOptions, { blocks, blockTimeoutMs }: LookupParts): Promise<Uint8Array | undefined> => {
+const fetchDocument = async ({ cid }: ProfileRecord, { policy, hints, profiles, signal }: SettleOptions, { blocks, blockTimeoutMs }: LookupParts): Promise<Uint8Array | undefined> => {
+  for (const { document } of profiles) if (document && (await documentCid(document)).equals(cid)) return document
   const until = AbortSignal.any([...(signal ? [signal] : []), AbortSignal.timeout(blockTimeoutMs)])
   try {
     return await untilAborted(getBlock(blocks, cid, { offline: policy === 'offline', hints, signal: until }), until)
