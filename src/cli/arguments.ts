@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { Command } from './command.ts'
-import { Flags, GLOBAL_FLAGS, type Flag, type FlagTable } from './flags.ts'
+import { Flags, type Flag, type FlagTable } from './flags.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
 import { MisuseError, suggest } from './misuse.ts'
 
 export interface Arguments {

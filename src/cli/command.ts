@@ -1,5 +1,6 @@
 import type { FlagTable } from './flags.ts'
 import type { Session } from './session.ts'
+import type { SettingName } from './settings/table.ts'
 
 /** One command of `mercury`, with what help and completion say of it. */
 export interface Command {
@@ -11,6 +12,8 @@ export interface Command {
   /** Further paragraphs for `mercury help COMMAND`. */
   readonly details?: string
   readonly flags?: FlagTable
+  /** Told by its help with where each can be set; those with an option are among `flags` or understood by every command. */
+  readonly settings?: readonly SettingName[]
   /** How many words may follow the name. */
   readonly words: readonly [min: number, max: number]
   /** What completion offers for the first word: fixed choices, or files. */

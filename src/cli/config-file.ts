@@ -1,12 +1,17 @@
 import { join } from 'node:path'
 import { MercuryError } from '../errors.ts'
-import type { MercuryOptions } from '../node.ts'
 import { suggest } from './misuse.ts'
 import { readUserFile } from './read-file.ts'
+import { SETTINGS, type Setting } from './settings/table.ts'
 import { parseYamlMap } from './yaml-map.ts'
 
-/** What the file may set, each as `openMercury` takes it. */
-export type Config = Pick<MercuryOptions, 'blocks' | 'state' | 'routers' | 'listen' | 'announce' | 'bootstrap' | 'dhtProtocol'>
+/** What the file says, each under the key of a setting; its values are not looked at yet. */
+export interface Config {
+  readonly path: string
+  readonly values: Readonly<Record<string, unknown>>
+  /** The error of a value that cannot be used. */
+  refuse(reason: string): InvalidConfigError
+}
 
 export const CONFIG_FILE = 'mercury.config.yaml'
 const MAX_CONFIG_BYTES = 65_536
@@ -33,30 +38,18 @@ export const readConfig = async ({ named, directory }: { named: string | undefin
   try {
     return parseConfig(path, await readUserFile(path, 'configuration bytes', MAX_CONFIG_BYTES))
   } catch (error) {
-    if (named === undefined && error instanceof MercuryError && error.code === 'FILE_NOT_FOUND') return {}
+    if (named === undefined && error instanceof MercuryError && error.code === 'FILE_NOT_FOUND') return createConfig(path, {})
     throw error
   }
 }
 
-const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
-const isList = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
-
-const SETTINGS: Readonly<Record<keyof Config, { is(value: unknown): boolean; form: string }>> = {
-  blocks: { is: (value) => isText(value) || isList(value), form: 'a place, or a list of places' },
-  state: { is: isText, form: 'a place' },
-  routers: { is: isList, form: 'a list of places' },
-  listen: { is: isList, form: 'a list of multiaddrs' },
-  announce: { is: isList, form: 'a list of multiaddrs' },
-  bootstrap: { is: isList, form: 'a list of multiaddrs' },
-  dhtProtocol: { is: isText, form: 'the name of a protocol' }
-}
+const KEYS = Object.values(SETTINGS as Readonly<Record<string, Setting>>).flatMap(({ key }) => (key === undefined ? [] : [key]))
 
 const parseConfig = (path: string, bytes: Uint8Array): Config => {
-  const map = parseYamlMap(bytes, (reason, options) => new InvalidConfigError(path, reason, options))
-  for (const [key, value] of Object.entries(map)) {
-    const setting = Object.hasOwn(SETTINGS, key) ? SETTINGS[key as keyof Config] : undefined
-    if (!setting) throw new InvalidConfigError(path, `it has no setting ${JSON.stringify(key.slice(0, 80))}${suggest(key, Object.keys(SETTINGS)) || `; there are ${Object.keys(SETTINGS).join(', ')}`}`)
-    if (!setting.is(value)) throw new InvalidConfigError(path, `${key} is ${setting.form}`)
-  }
-  return map
+  const values = parseYamlMap(bytes, (reason, options) => new InvalidConfigError(path, reason, options))
+  const odd = Object.keys(values).find((key) => !KEYS.includes(key))
+  if (odd !== undefined) throw new InvalidConfigError(path, `it has no setting ${JSON.stringify(odd.slice(0, 80))}${suggest(odd, KEYS) || `; there are ${KEYS.join(', ')}`}`)
+  return createConfig(path, values)
 }
+
+const createConfig = (path: string, values: Config['values']): Config => ({ path, values, refuse: (reason) => new InvalidConfigError(path, reason) })

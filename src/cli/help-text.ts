@@ -1,6 +1,8 @@
 import type { Command } from './command.ts'
-import { GLOBAL_FLAGS, type FlagTable } from './flags.ts'
+import type { FlagTable } from './flags.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
 import { table, type Output, type Paint, type Row } from './output.ts'
+import { SETTINGS, type Setting, type SettingName } from './settings/table.ts'
 
 /** Explains `command`, or lists all. */
 export const tellHelp = async (commands: readonly Command[], command: Command | undefined, output: Output): Promise<void> =>
@@ -24,14 +26,26 @@ const overview = (commands: readonly Command[], paint: Paint): string[] => [
 const helpOf = (command: Command, paint: Paint): string[] => [
   `${paint('bold', usageOf(command))}: ${command.summary}`,
   ...(command.details === undefined ? [] : ['', command.details]),
-  ...(command.flags ? ['', 'Options:', ...table(flagRows(command.flags), paint)] : []),
+  ...(command.settings ? ['', 'Settings: an option, else a variable of the environment, else a line of mercury.config.yaml.', 'In the environment several values are separated by spaces.', '', ...table(settingRows(command.settings), paint)] : []),
+  ...(command.flags && !command.settings ? ['', 'Options:', ...table(flagRows(command.flags), paint)] : []),
   '',
   ...command.examples.flatMap(({ line, explains }) => [`  ${paint('dim', `# ${explains}`)}`, `  ${line}`])
 ]
 
 const flagRows = (flags: FlagTable): Row[] => Object.entries(flags).map(([name, { type, value, summary }]) => [`--${name}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`, summary])
 
+const settingRows = (names: readonly SettingName[]): Row[] => names.map((name) => {
+  const { flag, variable, key, value, summary, default: otherwise } = SETTINGS[name] as Setting
+  const elsewhere = [variable, ...(key === undefined ? [] : [`${key}:`])].join(', ')
+  return [flag === undefined ? '' : `--${flag} ${value}`, `${summary}\n${elsewhere}${otherwise === undefined ? '' : `; default: ${otherwise}`}`]
+})
+
 const describeCommand = (command: Command) => {
-  const { name, summary, details, flags, examples } = command
-  return { name, usage: usageOf(command), summary, details, options: flags ?? {}, examples }
+  const { name, summary, details, flags, settings, examples } = command
+  return { name, usage: usageOf(command), summary, details, options: flags ?? {}, ...(settings ? { settings: settings.map(describeSetting) } : {}), examples }
+}
+
+const describeSetting = (name: SettingName) => {
+  const { flag, variable, key, form, value, summary, default: otherwise } = SETTINGS[name] as Setting
+  return { option: flag, variable, key, is: form.says, value, default: otherwise, summary }
 }

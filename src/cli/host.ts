@@ -5,6 +5,9 @@ import type { Persona } from '../identity/seed.ts'
 export interface Sink {
   readonly isTerminal: boolean
   readonly hasColours: boolean
+  /** Characters a line and lines, of a terminal. */
+  readonly columns: number
+  readonly rows: number
   /** Resolved when there is room for more; bytes go out as they are. */
   write(data: string | Uint8Array): Promise<void>
 }

@@ -21,12 +21,18 @@ export const createProcessHost = ({ signal, onGone }: { signal: AbortSignal; onG
   }
 }
 
+/** Of a terminal that does not know its size. */
+const DEFAULT_COLUMNS = 80
+const DEFAULT_ROWS = 24
+
 const createSink = (stream: NodeJS.WriteStream, onGone: () => void): Sink => {
   // Each write hears of its own failure; without a listener the event would end the process.
   stream.on('error', () => undefined)
   return {
     isTerminal: Boolean(stream.isTTY),
     hasColours: Boolean(stream.isTTY) && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb',
+    columns: stream.columns || DEFAULT_COLUMNS,
+    rows: stream.rows || DEFAULT_ROWS,
     write: async (data) => new Promise((resolve, reject) => {
       stream.write(data, (error) => {
         if (!error) return resolve()

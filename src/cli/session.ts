@@ -9,11 +9,13 @@ import type { LayoutOptions, Mercury, MercuryOptions } from '../node.ts'
 import type { OtherPlace, PlaceContext } from '../node/open-place.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
-import { readConfig, type Config } from './config-file.ts'
+import { readConfig } from './config-file.ts'
 import type { Flags } from './flags.ts'
 import type { Host } from './host.ts'
 import type { Output } from './output.ts'
 import { NotInitialisedError, currentPersona, readPersonaList, type PersonaEntry, type PersonaList } from './persona-list.ts'
+import { readSettings } from './settings/read.ts'
+import { NETWORK_SETTINGS, type SettingName, type SettingValues } from './settings/table.ts'
 import { readVault, type OpenedVault } from './vault-file.ts'
 
 export interface OpenOptions {
@@ -136,20 +138,18 @@ export class Session {
     return part
   }
 
-  /** What `openMercury` takes from the configuration file and, before that, from the command line. */
-  async networkOptions (): Promise<Config & Pick<MercuryOptions, 'directory' | 'homes' | 'signal'>> {
-    const { directory, flags, signal } = this
+  /** The settings of these names, by option, environment or file. @throws MisuseError, InvalidSettingError, InvalidConfigError */
+  async settings<Name extends SettingName> (names: readonly Name[]): Promise<SettingValues<Name>> {
+    const { directory, flags, host: { cwd } } = this
     const named = flags.text('config')
     const config = await readConfig({ named: named === undefined ? undefined : this.path(named), directory })
-    return {
-      ...config,
-      directory,
-      homes: flags.texts('router'),
-      listen: flags.texts('listen') ?? config.listen,
-      bootstrap: flags.texts('bootstrap') ?? config.bootstrap,
-      dhtProtocol: flags.text('dht-protocol') ?? config.dhtProtocol,
-      signal
-    }
+    return readSettings(names, { flags, env: process.env, config, cwd })
+  }
+
+  /** What `openMercury` takes of them. */
+  async networkOptions (): Promise<SettingValues<(typeof NETWORK_SETTINGS)[number]> & Pick<MercuryOptions, 'directory' | 'signal'>> {
+    const { directory, signal } = this
+    return { ...await this.settings(NETWORK_SETTINGS), directory, signal }
   }
 
   /** Gives what is owed from before a moment to go out: what a command opened is closed when it ends. */

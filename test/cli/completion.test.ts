@@ -5,7 +5,7 @@ import { createCommands } from '../../src/cli/commands/index.ts'
 import { bashCompletion } from '../../src/cli/completion/bash.ts'
 import { fishCompletion } from '../../src/cli/completion/fish.ts'
 import { zshCompletion } from '../../src/cli/completion/zsh.ts'
-import { GLOBAL_FLAGS } from '../../src/cli/flags.ts'
+import { GLOBAL_FLAGS } from '../../src/cli/global-flags.ts'
 import { mercury } from './mercury.ts'
 
 const commands = createCommands(async () => 0)

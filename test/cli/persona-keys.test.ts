@@ -52,7 +52,7 @@ afterAll(cleanUp)
 const run = async (argv: readonly string[], { stdin = '', env = {}, isTerminal = false }: RunOptions & { isTerminal?: boolean } = {}, folder = directory): Promise<Ended> => {
   const [out, err]: [Uint8Array[], Uint8Array[]] = [[], []]
   // Copies: what is secret is wiped once it is written.
-  const sink = (parts: Uint8Array[], isTerminal = false): Sink => ({ isTerminal, hasColours: false, write: async (data) => void parts.push(Buffer.from(data)) })
+  const sink = (parts: Uint8Array[], isTerminal = false): Sink => ({ isTerminal, hasColours: false, columns: 80, rows: 24, write: async (data) => void parts.push(Buffer.from(data)) })
   const source: Source = { isTerminal: false, read: async (maxBytes) => { checkLimit('input bytes', maxBytes, Buffer.byteLength(stdin)); return Uint8Array.from(Buffer.from(stdin)) }, ask: async () => { throw new MercuryError('NO_TERMINAL', 'nobody is there') } }
   const status = await runCommandLine(['--directory', folder, ...argv], { cwd: join(directory, '..'), passphrase: env.MERCURY_PASSPHRASE, stdout: sink(out, isTerminal), stderr: sink(err), stdin: source, signal: new AbortController().signal })
   return new Ended(status, Buffer.concat(out), Buffer.concat(err).toString())

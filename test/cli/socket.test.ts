@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(async () => socket.close())
 afterAll(cleanUp)
 
-const REQUEST = { type: 'run', version: VERSION, argv: ['status'], cwd: '/', stdout: { isTerminal: false, hasColours: false }, stderr: { isTerminal: false, hasColours: false }, stdin: { isTerminal: false } }
+const REQUEST = { type: 'run', version: VERSION, argv: ['status'], cwd: '/', stdout: { isTerminal: false, hasColours: false, columns: 80, rows: 24 }, stderr: { isTerminal: false, hasColours: false, columns: 80, rows: 24 }, stdin: { isTerminal: false } }
 
 const dial = async (...frames: unknown[]): Promise<Socket> => {
   const client = connect(socket.path)

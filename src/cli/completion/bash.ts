@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
-import { GLOBAL_FLAGS, type FlagTable } from '../flags.ts'
+import type { FlagTable } from '../flags.ts'
+import { GLOBAL_FLAGS } from '../global-flags.ts'
 
 /** A completion function for bash 3.2 and later, without bash-completion. */
 export const bashCompletion = (commands: readonly Command[]): string => `# bash completion for mercury

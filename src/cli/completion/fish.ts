@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
-import { GLOBAL_FLAGS, type Flag, type FlagTable } from '../flags.ts'
+import type { Flag, FlagTable } from '../flags.ts'
+import { GLOBAL_FLAGS } from '../global-flags.ts'
 
 /** Completions for fish. */
 export const fishCompletion = (commands: readonly Command[]): string => [

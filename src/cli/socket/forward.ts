@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { MercuryError } from '../../errors.ts'
-import type { Host } from '../host.ts'
+import type { Host, Sink } from '../host.ts'
 import { VERSION } from '../version.ts'
-import { CHUNK_BYTES, readFrames, sendFrame, type ServerFrame } from './frames.ts'
+import { CHUNK_BYTES, readFrames, sendFrame, type Look, type ServerFrame } from './frames.ts'
 import { checkSocketOwner, socketPath } from './path.ts'
 
 /**
@@ -49,7 +49,7 @@ const dial = async (directory: string): Promise<Socket | undefined> => {
   return connected
 }
 
-const looks = ({ isTerminal, hasColours }: { isTerminal: boolean; hasColours: boolean }) => ({ isTerminal, hasColours })
+const looks = ({ isTerminal, hasColours, columns, rows }: Sink): Look => ({ isTerminal, hasColours, columns, rows })
 
 const serve = async (frame: Exclude<ServerFrame, { type: 'exit' }>, socket: Socket, host: Host): Promise<void> => {
   try {

@@ -1,6 +1,10 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { MercuryError } from '../../errors.ts'
+import type { Sink } from '../host.ts'
+
+/** What a sink is like, without its `write`. */
+export type Look = Omit<Sink, 'write'>
 
 /** What a process that wants a command run sends. Bytes are base64. */
 export type ClientFrame =
@@ -10,8 +14,8 @@ export type ClientFrame =
     argv: readonly string[]
     cwd: string
     passphrase?: string | undefined
-    stdout: { isTerminal: boolean; hasColours: boolean }
-    stderr: { isTerminal: boolean; hasColours: boolean }
+    stdout: Look
+    stderr: Look
     stdin: { isTerminal: boolean }
   }
   | { type: 'input'; data: string; last: boolean }
