@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Provides the real servers that tests of adapters run against, on a Debian machine with Go: PostgreSQL, Kubo and rclone's S3 server.
+# Provides the real servers that tests run against, on a Debian machine with Go: PostgreSQL, Caddy, Kubo and rclone's S3 server.
 # What is built is kept in MERCURY_SERVICES (by default below ~/.cache) and found there by the next run.
 set -euo pipefail
 
@@ -8,9 +8,12 @@ mkdir -p "$services/bin"
 
 as_root () { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null; then
+missing=()
+compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null || missing+=(postgresql)
+command -v caddy > /dev/null || missing+=(caddy)
+if [ "${#missing[@]}" -gt 0 ]; then
   as_root apt-get update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
 fi
 
 # build COMMAND MODULE VERSION PACKAGE
@@ -34,4 +37,4 @@ build () {
 build ipfs github.com/ipfs/kubo v0.42.0 github.com/ipfs/kubo/cmd/ipfs
 build rclone github.com/rclone/rclone v1.71.0 github.com/rclone/rclone
 
-echo "PostgreSQL, Kubo and rclone are there; servers are started by the tests that need them"
+echo "PostgreSQL, Caddy, Kubo and rclone are there; servers are started by the tests that need them"
