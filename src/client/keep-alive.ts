@@ -1,4 +1,4 @@
-import { MercuryError, reasonOf } from '../errors.ts'
+import { ConflictError, MercuryError, reasonOf } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { RECORD_REFRESH_BELOW_MS } from '../limits.ts'
@@ -24,6 +24,8 @@ export interface KeptAlive {
 export interface KeepAliveOptions {
   /** Names under way at once; 4 by default, at most 64. */
   concurrency?: number
+  /** At most so many names, the longest due first, and so many profiles of which deliveries are owed; all by default. {@link passLimit} says how many a home takes. */
+  limit?: number
   /** Keys of this device's own profiles: records with under 300 days left are signed anew for 365. */
   signers?: readonly Signer[]
   /** All kept names, due or not. */
@@ -33,44 +35,83 @@ export interface KeepAliveOptions {
 }
 
 /**
- * One pass: delivers what the outbox owes, then passes on the record of every kept name that is due, in its reduced form, to every router.
+ * One pass: delivers what the outbox owes, and passes on the record of every kept name that is due, in its reduced form, to every router.
  *
  * Relaying needs no key. A name that is not this device's own is looked up first, so that it is the newest record that is passed on.
  * Pictures that were attached over a day ago and never published are let go.
  * What is due is remembered in `state`, name by name, so that a restart neither forgets nor repeats; call it every few minutes.
  */
-export const keepAlive = async ({ concurrency = 4, signers = [], all = false, signal, onProgress }: KeepAliveOptions, parts: ClientParts): Promise<void> => {
-  const { schedule, clock } = parts
+export const keepAlive = async ({ concurrency = 4, limit = Infinity, signers = [], all = false, signal, onProgress }: KeepAliveOptions, parts: ClientParts): Promise<void> => {
   const until = signal ? AbortSignal.any([signal, parts.closing]) : parts.closing
   const signerById = new Map(signers.map((signer) => [signer.id, signer]))
-  const names = all ? schedule.kept({ signal: until }) : schedule.due(clock(), { signal: until })
+  const turns = carried(all ? everyName(until, parts) : parts.schedule.due(parts.clock(), { signal: until }), { limit, parts })
   const workers = Math.max(1, Math.min(concurrency, MAX_CONCURRENCY))
   const work = async (): Promise<void> => {
-    for (let next = await names.next(); !next.done; next = await names.next()) {
+    for (let next = await turns.next(); !next.done; next = await turns.next()) {
       until.throwIfAborted()
-      if (!parts.carries(next.value)) continue
-      const kept = await keepOneAlive(next.value, signerById.get(next.value), until, parts).catch(damaged(next.value, until))
+      const kept = await takeTurn(next.value, signerById.get(next.value.id), until, parts)
       onProgress?.(kept)
     }
   }
-  await flushOutbox({ concurrency: workers, signal: until }, parts)
-  // What cannot be let go now is held on, and holds up no name.
-  await parts.attachments.expire({ signal: until }).catch(passOverMercuryErrors)
-  await Promise.all(Array.from({ length: workers }, work))
+  /** What is owed first: it may need what would be let go. */
+  const settleBooks = async (): Promise<void> => {
+    await flushOutbox({ concurrency: workers, limit, signal: until }, parts)
+    // What cannot be let go now is held on, and holds up no name.
+    await parts.attachments.expire({ signal: until }).catch(passOverMercuryErrors)
+  }
+  await allSettled([settleBooks(), ...Array.from({ length: workers }, work)])
 }
 
-/** Delivers what is owed from before, by this process or one that was killed. */
-export const flushOutbox = async ({ concurrency, signal }: { concurrency: number; signal: AbortSignal }, parts: ClientParts): Promise<void> => {
-  const entries = parts.outbox.entries({ signal })
+/** Delivers what is owed from before, by this process or one that was killed: of at most `limit` profiles, the next call goes on after them. */
+export const flushOutbox = async ({ concurrency, limit = Infinity, signal }: { concurrency: number; limit?: number; signal: AbortSignal }, parts: ClientParts): Promise<void> => {
+  const owed = parts.outbox.rotate({ limit, carries: parts.carries, signal })
   const work = async (): Promise<void> => {
-    for (let next = await entries.next(); !next.done; next = await entries.next()) {
-      const { id, targets } = next.value
-      if (!parts.carries(id)) continue
-      const head = await parts.state.head(id, { now: parts.clock(), signal }).catch(passOverMercuryErrors)
-      if (head) await parts.outbox.deliver(head, targets, { signal })
+    for (let next = await owed.next(); !next.done; next = await owed.next()) {
+      const retrying = parts.deliveries.retry(next.value)
+      parts.background(retrying)
+      await untilAborted(retrying, signal)
     }
   }
-  await Promise.all(Array.from({ length: concurrency }, work))
+  await allSettled(Array.from({ length: concurrency }, work))
+}
+
+/** A name whose turn has come; `due` where it stands in the order of time. */
+interface Turn {
+  readonly id: ProfileId
+  readonly due?: number
+}
+
+const everyName = async function * (signal: AbortSignal, { schedule }: ClientParts): AsyncGenerator<Turn> {
+  for await (const id of schedule.kept({ signal })) yield { id }
+}
+
+/** At most `limit` of those that go out through these routers. */
+const carried = async function * (turns: AsyncIterable<Turn>, { limit, parts }: { limit: number; parts: ClientParts }): AsyncGenerator<Turn> {
+  let left = limit
+  if (left <= 0) return
+  for await (const turn of turns) {
+    if (!parts.carries(turn.id)) continue
+    yield turn
+    if (--left <= 0) return
+  }
+}
+
+/** A name that is damaged gets its next turn too: were it to stay the longest due, a few of them would take every turn there is. */
+const takeTurn = async ({ id, due }: Turn, signer: Signer | undefined, signal: AbortSignal, parts: ClientParts): Promise<KeptAlive> => {
+  const kept = await keepOneAlive(id, signer, signal, parts).catch(damaged(id, signal))
+  try {
+    await parts.store.batch(await parts.schedule.again(id, parts.clock(), { was: due, signal }), { signal })
+  } catch (error) {
+    // Somebody else has given it its turn, or let it go.
+    if (!(error instanceof ConflictError)) throw error
+  }
+  return kept
+}
+
+/** All of `work`, whatever came of the others. @throws what the first of them failed with */
+const allSettled = async (work: readonly Promise<unknown>[]): Promise<void> => {
+  const failed = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
 }
 
 const keepOneAlive = async (id: ProfileId, signer: Signer | undefined, signal: AbortSignal, parts: ClientParts): Promise<KeptAlive> => {
@@ -93,7 +134,6 @@ const keepOneAlive = async (id: ProfileId, signer: Signer | undefined, signal: A
       })
     )
   }
-  await parts.store.batch(await parts.schedule.keep(id, parts.clock(), { signal }), { signal })
   return { id, relayed, failed, refreshed }
 }
 

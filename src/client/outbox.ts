@@ -13,6 +13,8 @@ import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 import type { Receipt } from './receipt.ts'
 
 const PREFIX = 'outbox/'
+/** Profiles in one page of the outbox. */
+export const PAGE_ENTRIES = 64
 export const BLOCKS_TARGET = 'blocks'
 
 export interface OutboxParts {
@@ -30,6 +32,8 @@ export interface OutboxParts {
  */
 export class Outbox {
   private readonly parts: OutboxParts
+  /** Where the last rotation with a limit ended. */
+  private reached: ProfileId | undefined
 
   constructor (parts: OutboxParts) {
     this.parts = parts
@@ -49,6 +53,41 @@ export class Outbox {
   /** Profiles with deliveries owed, each with its targets. */
   async * entries (options: { signal?: AbortSignal } = {}): AsyncGenerator<{ id: ProfileId; targets: readonly string[] }> {
     for await (const [key, value] of this.parts.store.entries({ prefix: PREFIX }, options)) yield { id: parseProfileId(key.slice(PREFIX.length)), targets: decodeEntry(value).targets }
+  }
+
+  /** The profiles of {@link entries} after `after`, at most {@link PAGE_ENTRIES}: for who goes through all of them slowly. */
+  async page ({ after, signal }: { after: ProfileId | undefined; signal: AbortSignal }): Promise<ProfileId[]> {
+    const entries = this.parts.store.entries({ prefix: PREFIX, limit: PAGE_ENTRIES, ...(after === undefined ? {} : { gt: PREFIX + after }) }, { signal })
+    return Array.fromAsync(entries, ([key]) => parseProfileId(key.slice(PREFIX.length)))
+  }
+
+  /** Every profile with deliveries owed, once; with a `limit`, so many of them, and the next call goes on where this one ended. */
+  async * rotate ({ limit, carries, signal }: { limit: number; carries(id: ProfileId): boolean; signal: AbortSignal }): AsyncGenerator<ProfileId> {
+    const start = limit === Infinity ? undefined : this.reached
+    let after = start
+    let isBeforeStart = false
+    let left = limit
+    while (left > 0) {
+      const page = await this.page({ after, signal })
+      for (const id of page) {
+        if (isBeforeStart && id > start!) return
+        if (!carries(id)) continue
+        if (limit !== Infinity) this.reached = id
+        yield id
+        if (--left <= 0) return
+      }
+      after = page.at(-1)
+      if (page.length === PAGE_ENTRIES) continue
+      if (start === undefined || isBeforeStart) return
+      isBeforeStart = true
+      after = undefined
+    }
+  }
+
+  /** Who does not have the head of `id` yet; `undefined` when everybody has. */
+  async targetsOf (id: ProfileId, options: { signal: AbortSignal }): Promise<readonly string[] | undefined> {
+    const bytes = await this.parts.store.get(PREFIX + id, options)
+    return bytes && decodeEntry(bytes).targets
   }
 
   /**

@@ -2,6 +2,7 @@ import type { ProfileId } from '../identity/profile-id.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import type { PinSet } from '../store/pins.ts'
 import type { Attachments } from './attachments.ts'
+import type { Deliveries } from './deliveries.ts'
 import type { LookupParts } from './look-up.ts'
 import type { Outbox } from './outbox.ts'
 import type { Schedule } from './schedule.ts'
@@ -16,6 +17,7 @@ export interface ClientParts extends LookupParts {
   pins: PinSet | undefined
   attachments: Attachments
   outbox: Outbox
+  deliveries: Deliveries
   schedule: Schedule
   /** Whether what is owed and due of `id` goes out through these routers. */
   carries(id: ProfileId): boolean

@@ -1,11 +1,12 @@
+import type { CID } from 'multiformats/cid'
 import { equals } from 'uint8arrays'
 import { decodeCbor, decodeCborMap, encodeCbor } from '../cbor.ts'
 import { ConflictError, StoreError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { MINUTE_MS } from '../limits.ts'
 import { decodeFloor, encodeFloor, type Floor } from '../naming/floor.ts'
-import { compareRecords, readProfileRecord, type ProfileRecord } from '../naming/record.ts'
-import { verifyDocument, type ProfileDocument } from '../profile/document.ts'
+import { compareRecords, readKeptRecord, readProfileRecord, type ProfileRecord } from '../naming/record.ts'
+import { documentCid, verifyDocument, type ProfileDocument } from '../profile/document.ts'
 import type { KeyValueStore, Operation, StoreOptions } from '../store/key-value-store.ts'
 
 /** Distinct documents of one sequence that are kept as evidence of a fork. */
@@ -24,6 +25,20 @@ export interface Head {
   readonly documentBytes: Uint8Array
   /** When a router last gave this record, or the owner made it; milliseconds since 1970 by this device's clock. */
   readonly checkedAt: number
+}
+
+/** The head's record as it is kept, for handing it out: what a server says of it in headers, and the record itself. */
+export interface StoredRecord {
+  /** In its reduced form. */
+  readonly record: Uint8Array
+  readonly cid: CID
+  readonly sequence: bigint
+  /** May be past. */
+  readonly expiresAt: Date
+  /** How long its owner lets others answer from memory. */
+  readonly ttlMs: number
+  /** Where it was asked for and does not ride in the record. */
+  readonly document?: Uint8Array
 }
 
 /** Two or more authentic records of one sequence that name different documents. */
@@ -94,6 +109,25 @@ export class ProfileState {
       if (await isCurrent()) throw error
       return TORN
     }
+  }
+
+  /**
+   * The head's record, and on request its document where that does not ride in it, without any signature being verified: both were on their way in.
+   * One read each. A newer record without its document is not shown.
+   *
+   * @throws InvalidRecordError, NotAProfileError where the store is damaged
+   */
+  async stored (id: ProfileId, { document: withDocument = false, signal }: { document?: boolean; signal?: AbortSignal } = {}): Promise<StoredRecord | undefined> {
+    for (let left = READ_TRIES; left > 0; left--) {
+      const [bytes, document] = await Promise.all([this.store.get(key.record(id), { signal }), withDocument ? this.store.get(key.document(id), { signal }) : undefined])
+      if (!bytes) return undefined
+      const { cid, sequence, validUntil, ttlMs } = readKeptRecord(id, bytes)
+      const stored = { record: bytes, cid, sequence, expiresAt: validUntil, ttlMs }
+      if (!document) return stored
+      // Else another process committed between the two reads.
+      if ((await documentCid(document)).equals(cid)) return { ...stored, document }
+    }
+    throw new StoreError(`what is kept of ${id} does not fit together`)
   }
 
   async floor (id: ProfileId, options?: StoreOptions): Promise<Floor | undefined> {

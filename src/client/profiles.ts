@@ -18,12 +18,13 @@ import { createPinSet } from '../store/pins.ts'
 import { createPrefixStore } from '../store/prefix-store.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { Attachments } from './attachments.ts'
+import { Deliveries, MAX_DELIVERIES } from './deliveries.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
 import { newestRecord } from './newest-record.ts'
 import { Outbox, keepBlocks } from './outbox.ts'
 import { PINS, type ClientParts } from './parts.ts'
-import { ProfileState, type Fork, type Head } from './profile-state.ts'
+import { ProfileState, type Fork, type Head, type StoredRecord } from './profile-state.ts'
 import { accept, edit, publish, remove, type DeliveryOptions, type PublishOptions } from './publish.ts'
 import type { Published } from './receipt.ts'
 import { Schedule } from './schedule.ts'
@@ -43,6 +44,8 @@ export interface ProfilesOptions {
   blockTimeoutMs?: number
   /** How long one delivery may take; 60 s by default. */
   deliveryTimeoutMs?: number
+  /** How many profiles have deliveries under way at a time; 64 by default. What is over that stays owed until one has ended. */
+  maxDeliveries?: number
   /**
    * Whose deliveries that are owed, and whose relays, go out through these routers; everybody's by default.
    * A program that keeps several personas in one `state` lets one of them through each connection: what goes out together is linked.
@@ -119,6 +122,13 @@ export interface Profiles {
    * @throws NotFoundError, UnreachableError, NotAProfileError
    */
   record(id: string, options?: { policy?: Policy; signal?: AbortSignal }): Promise<Uint8Array>
+  /**
+   * The record of the head as it stands in `state`, for a server to hand out: no signature is verified, for that was done on its way in, and no router is asked.
+   * One read; with `document` one more, for the document of a record that it does not ride in.
+   *
+   * @returns `undefined` when no version is kept here. A tombstone is a version; so is one that has expired
+   */
+  stored(id: string, options?: { document?: boolean; signal?: AbortSignal }): Promise<StoredRecord | undefined>
   /** Yields the profile now and after each change, until the signal aborts, the loop is left or the client closes. Ends with GoneError. */
   watch(id: string, options?: WatchOptions & Pick<ResolveOptions, 'policy'>): AsyncIterable<Resolved>
   /** Publishes a tombstone: final. */
@@ -199,6 +209,10 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       begin()
       return (await newestRecord(parseProfileId(text), { policy, signal: withClosing(signal, closing.signal) }, parts)).bytes
     },
+    async stored (text, storedOptions) {
+      // A name in this spelling is inert, and only under one of an admitted key does anything stand: to admit it again would cost more than all the rest.
+      return parts.state.stored(CANONICAL.test(text) ? text as ProfileId : parseProfileId(text), storedOptions)
+    },
     async * watch (text, { policy = 'all', ...watchOptions } = {}) {
       begin()
       const id = parseProfileId(text)
@@ -234,14 +248,24 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
   }
 }
 
+/** How this device spells the IDs under which it keeps things. */
+const CANONICAL = /^k51[0-9a-z]{59}$/
+
 const createParts = (options: ProfilesOptions, { closing, underWay, listeners }: { closing: AbortSignal; underWay: Set<Promise<unknown>>; listeners: Set<(id: ProfileId) => void> }): ClientParts => {
-  const { routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, carries = () => true } = options
+  const { routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, maxDeliveries = MAX_DELIVERIES, carries = () => true } = options
   const blocks = guardHashStore(options.blocks)
   const store = guardKeyValueStore(createGroupCommit(state))
   const pins = blocks.supports.pin ? createPinSet({ state: createPrefixStore(store, PINS), blocks }) : undefined
+  const profileState = new ProfileState(store, (id) => { for (const listener of listeners) listener(id) })
+  const outbox = new Outbox({ store, blocks, pins, routers, deliveryTimeoutMs })
+  // Whoever asked for the work hears of its failure; here it only has to end.
+  const background = (work: Promise<unknown>): void => {
+    const ended = work.catch(() => {}).finally(() => underWay.delete(ended))
+    underWay.add(ended)
+  }
   const lastById = new Map<ProfileId, Promise<unknown>>()
   return {
-    state: new ProfileState(store, (id) => { for (const listener of listeners) listener(id) }),
+    state: profileState,
     store,
     blocks,
     pins,
@@ -251,14 +275,11 @@ const createParts = (options: ProfilesOptions, { closing, underWay, listeners }:
     attachments: new Attachments({ store, blocks, pins, clock }),
     routerTimeoutMs,
     blockTimeoutMs,
-    outbox: new Outbox({ store, blocks, pins, routers, deliveryTimeoutMs }),
+    outbox,
+    deliveries: new Deliveries({ outbox, state: profileState, clock, carries, closing, background, max: Math.max(1, maxDeliveries) }),
     schedule: new Schedule(store),
     closing,
-    background (work) {
-      // Whoever asked for the work hears of its failure; here it only has to end.
-      const ended = work.catch(() => {}).finally(() => underWay.delete(ended))
-      underWay.add(ended)
-    },
+    background,
     async exclusively (id, work) {
       const turn = (lastById.get(id) ?? Promise.resolve()).then(work, work)
       lastById.set(id, turn)

@@ -163,7 +163,7 @@ const nextSequence = (highest: bigint, time: number): number => {
 
 /** @param options `links`: blocks that may have been attached for this version; it needs them from when it is saved */
 const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'any', links = [], signal, onProgress }: DeliveryOptions & { links?: readonly CID[] }, parts: ClientParts): Promise<Published> => {
-  const { attachments, outbox, schedule, state, closing } = parts
+  const { attachments, deliveries, outbox, schedule, state, closing } = parts
   const { id, cid, sequence } = head.record
   const targets = outbox.targets()
   const also = [outbox.owe(head.record, targets), ...(await schedule.keep(id, parts.clock(), { signal }))]
@@ -175,8 +175,9 @@ const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'a
   const { promise: enough, resolve } = Promise.withResolvers<void>()
   if (isEnough()) resolve()
   const handOver = attachments.handOver({ id, sequence, links }, { signal: closing })
-  const deliver = (): Promise<unknown> => outbox.deliver(head, targets, {
-    signal: closing,
+  const deliver = (): Promise<void> => deliveries.deliver(head, targets, {
+    isAwaited: wait !== 'local',
+    signal,
     onReceipt: (receipt) => {
       receipts.push(receipt)
       onProgress?.({ type: 'receipt', receipt })

@@ -191,6 +191,20 @@ export const peekDocument = (bytes: Uint8Array): Uint8Array | undefined => {
   return data && readData(data).inline
 }
 
+/**
+ * What a reduced record says that was verified on its way in, for serving it: parsed again, not judged again.
+ * Only for bytes that this device wrote itself.
+ *
+ * @throws LimitError, InvalidRecordError, NotAProfileError; the bytes are this device's own, so each of them is damage
+ */
+export const readKeptRecord = (id: ProfileId, bytes: Uint8Array): IpnsRecord & { readonly cid: CID } => {
+  checkLimit('record bytes', MAX_RECORD_BYTES, bytes.byteLength)
+  const { data } = parseEnvelope(bytes)
+  if (!data) throw new InvalidRecordError('it has no data')
+  const record = { id, bytes, data, ...readData(data) }
+  return { ...record, cid: profileCid(record) }
+}
+
 const readData = (data: Uint8Array): Omit<IpnsRecord, 'id' | 'bytes' | 'data'> => {
   const { Value, Validity, ValidityType, Sequence, TTL, _mercury } = decodeData(data)
   if (!(Value instanceof Uint8Array)) throw new InvalidRecordError('its Value is not bytes')
