@@ -24,8 +24,8 @@ export interface HomeSettings {
   readonly publicUrls: readonly string[]
   /** What the home is called in its own profile. @default none */
   readonly name?: string
-  /** Whether a proxy before the home says who asks, in `X-Forwarded-For`. Never where the home is reached without that proxy. @default false */
-  readonly trustProxy: boolean
+  /** Addresses or networks of the reverse proxies whose `X-Forwarded-For` is believed. @default none */
+  readonly trustProxy: readonly string[]
 }
 
 export const DEFAULT_SETTINGS: HomeSettings = {
@@ -35,7 +35,7 @@ export const DEFAULT_SETTINGS: HomeSettings = {
   unhostedDays: 30,
   offerHours: 24,
   publicUrls: [],
-  trustProxy: false
+  trustProxy: []
 }
 
 /** `given` over the defaults. @throws MercuryError `INVALID_SETTING` naming the one that cannot be used */

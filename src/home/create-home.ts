@@ -1,0 +1,254 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { KeptAlive } from '../client/keep-alive.ts'
+import type { Profiles } from '../client/profiles.ts'
+import { passLimit } from '../client/schedule.ts'
+import { MercuryError } from '../errors.ts'
+import { addressOfUrl } from '../hosting/home-address.ts'
+import { termsDigest, type HomeDescription } from '../hosting/agreement.ts'
+import { formatHomeLink } from '../hosting/invitation.ts'
+import type { ProfileId } from '../identity/profile-id.ts'
+import type { Signer } from '../identity/signer.ts'
+import { HOUR_MS, MAX_ADDRESSES, MAX_HOME_ADDRESSES, MINUTE_MS, SECOND_MS } from '../limits.ts'
+import type { NameRouter } from '../naming/name-router.ts'
+import type { HashStore } from '../store/hash-store.ts'
+import type { KeyValueStore } from '../store/key-value-store.ts'
+import { Lease } from './books/lease.ts'
+import { storedDocument, type ServedProfiles } from './books/served-profiles.ts'
+import { createChangeLog, type ChangeLog } from './change-log.ts'
+import { openEventFeed, type EventFeed } from './event-feed.ts'
+import { createHostingBooks, type HostingBooks } from './hosting-books.ts'
+import { keepAliveLag } from './keep-alive-lag.ts'
+import { createMetrics } from './metrics.ts'
+import { withOpenApi } from './openapi.ts'
+import { createOperator, type HomeOperator } from './operator.ts'
+import { publishOwnProfile } from './own-profile.ts'
+import { publicRoutes } from './public-routes.ts'
+import type { LimitSettings } from './request-limits.ts'
+import { backupsRoutes } from './routes/backups.ts'
+import { hostingRoutes } from './routes/hosting.ts'
+import { openServer, type HomeServer } from './server.ts'
+import { readSettings, type HomeSettings } from './settings.ts'
+import { createStrangerRecords } from './stranger-records.ts'
+
+/** How often names are passed on and chores done. */
+const PASS_MS = MINUTE_MS
+/** Whoever was killed is followed after this. */
+const LEASE_MS = 3 * PASS_MS
+/** How often it is looked whether the home is reached elsewhere by now. */
+const ADDRESSES_MS = 10 * SECOND_MS
+/** How often kept names are counted, for the pace at which they are passed on. */
+const COUNT_MS = HOUR_MS
+
+export interface HomeOptions {
+  /** The home's own key. */
+  signer: Signer
+  /** Over `state` and `blocks`. */
+  profiles: Profiles
+  state: KeyValueStore
+  /** Only what is here is given out. */
+  blocks: HashStore
+  /** Asked for names that are not hosted here. @default none */
+  routers?: readonly NameRouter[]
+  settings?: Partial<HomeSettings>
+  /** Where to listen; `false` for no HTTP at all. @default 127.0.0.1, a free port */
+  http?: { host?: string; port?: number } | false
+  /** The libp2p addresses of the home's node at present. @default none */
+  addresses?: () => readonly string[]
+  /** The peer ID of its node. */
+  peer?: string
+  /** Further keys whose records are renewed here, such as those of the machine's own personas. */
+  signers?: () => readonly Signer[]
+  /** Milliseconds since 1970. @default `Date.now` */
+  clock?: () => number
+  /** Of the program, for the description. @default 0.0.0 */
+  version?: string
+  limits?: LimitSettings
+  /** Gets one line of JSON a request. */
+  log?: (line: string) => void
+  /** Hears of each name that was passed on. */
+  onKept?: (kept: KeptAlive) => void
+  /** Hears of work in the background that failed; it is tried again. */
+  onError?: (error: unknown, what: 'keep-alive' | 'chores' | 'profile' | 'changes') => void
+}
+
+/** A home that runs. */
+export interface Home extends HomeOperator {
+  readonly id: ProfileId
+  /** Where it listens; `undefined` without HTTP. */
+  readonly url: string | undefined
+  /** Where it is reached over HTTP: its public URLs, else where it listens. */
+  readonly urls: readonly string[]
+  /** What it tells whoever thinks of joining. */
+  readonly description: HomeDescription
+  /** `mercury:…`, with where it is reached. */
+  readonly link: string
+  readonly settings: HomeSettings
+  /** Whether the home relays for a libp2p peer: that of somebody whom it hosts. @param peer the ID of its key, in any spelling of a profile ID */
+  relaysFor(peer: ProfileId): Promise<boolean>
+  /** Ends within 10 s: takes no more, lets what is under way end, and closes none of what it was given. May be called twice. */
+  close(): Promise<void>
+}
+
+/**
+ * Runs a home: answers over HTTP, keeps the books of whom it hosts, publishes its own profile, keeps names alive and does what is due.
+ *
+ * Any number of processes may run one home over one `state` and one `blocks`.
+ *
+ * @throws what {@link readSettings} and {@link openServer} throw; MercuryError `KIND_CHANGED` when the key is another kind of profile's
+ */
+export const createHome = async (options: HomeOptions): Promise<Home> => {
+  const { signer, profiles, state, blocks, routers = [], addresses: nodeAddresses = () => [], peer, clock = Date.now, onError } = options
+  const settings = readSettings(options.settings ?? {})
+  const books = createHostingBooks({ home: signer, state, blocks, profiles: profiles as Profiles & ServedProfiles, settings, clock })
+  const closing = new AbortController()
+  const changes = createChangeLog({ state, hosting: books.hosting, clock })
+  const feed = openEventFeed(changes, { onError: (error) => onError?.(error, 'changes') })
+  const strangers = createStrangerRecords({ routers, clock })
+  let server: HomeServer | undefined
+
+  const urls = (): readonly string[] => (settings.publicUrls.length > 0 ? settings.publicUrls : server ? [server.url].filter(isReachable) : [])
+  const addresses = (): string[] => [...new Set([...urls().map(addressOfUrl), ...nodeAddresses()])].slice(0, MAX_ADDRESSES)
+  const describe = (): HomeDescription => ({
+    home: signer.id,
+    policy: settings.policy,
+    addresses: addresses().slice(0, MAX_HOME_ADDRESSES),
+    ...(peer === undefined ? {} : { peer }),
+    ...(settings.terms === undefined ? {} : { terms: { text: settings.terms, digest: termsDigest(settings.terms) } }),
+    limits: { profiles: settings.maxProfiles, quotaBytes: settings.quotaBytes, unhostedDays: settings.unhostedDays, offerHours: settings.offerHours }
+  })
+  const link = (): string => formatHomeLink({ home: signer.id, addresses: addresses().slice(0, MAX_HOME_ADDRESSES) })
+  const parts = { books, home: signer.id, settings, describe, clock }
+
+  const listen = async (): Promise<void> => {
+    if (options.http === false) return
+    const metrics = createMetrics()
+    metrics.gauge('keep_alive_lag_seconds', 'How long the name that waits longest to be passed on has been due.', async () => keepAliveLag(state, clock()))
+    metrics.gauge('hosted_profiles', 'Profiles that are offered a place or have one.', async () => books.agreements.count())
+    const routes = withOpenApi([
+      ...publicRoutes({ profiles, blocks, state, hosting: books.hosting, strangers, metrics, changes, feed, home: signer.id, clock, page: () => ({ id: signer.id, link: link(), policy: settings.policy, ...(settings.name === undefined ? {} : { name: settings.name }) }) }),
+      ...hostingRoutes(parts),
+      ...backupsRoutes(parts)
+    ], { version: options.version ?? '0.0.0' })
+    server = await openServer({ ...options.http, routes, publicUrls: settings.publicUrls, trustProxy: settings.trustProxy, metrics, ...(options.limits ? { limits: options.limits } : {}), ...(options.log ? { log: options.log } : {}) })
+  }
+
+  const publishOwn = (): Promise<void> => publishOwnProfile({ addresses: addresses(), name: settings.name }, { profiles, signer, clock }, { signal: closing.signal })
+
+  try {
+    await listen()
+    await publishOwn()
+  } catch (error) {
+    await close(server, feed, strangers, books)
+    throw error
+  }
+
+  const lease = new Lease({ store: books.store, clock }, { what: 'chores', holder: crypto.randomUUID() })
+  const pace = createPace(profiles, clock)
+  const running = Promise.all([
+    repeat(PASS_MS, closing.signal, (error) => onError?.(error, 'keep-alive'), async (signal) => {
+      if (!(await lease.hold(LEASE_MS, { signal }))) return
+      const signers = [signer, ...options.signers?.() ?? []]
+      await profiles.keepAlive({ limit: await pace(), signers, signal, ...(options.onKept ? { onProgress: options.onKept } : {}) })
+    }),
+    repeat(PASS_MS, closing.signal, (error) => onError?.(error, 'chores'), async (signal) => {
+      if (await lease.hold(LEASE_MS, { signal })) await doChores(books, signal)
+    }),
+    repeat(ADDRESSES_MS, closing.signal, (error) => onError?.(error, 'profile'), publishOwn),
+    followChanges({ books, changes, feed, profiles }, closing.signal, (error) => onError?.(error, 'changes'))
+  ])
+
+  let closed: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    closing.abort(new MercuryError('CLOSED', 'the home is closed'))
+    await Promise.all([running, server?.close()])
+    await lease.release().catch(() => undefined)
+    await close(server, feed, strangers, books)
+  }
+
+  return {
+    id: signer.id,
+    url: server?.url,
+    settings,
+    get urls () {
+      return urls()
+    },
+    get description () {
+      return describe()
+    },
+    get link () {
+      return link()
+    },
+    ...createOperator({ books, signer, settings, addresses, clock }),
+    relaysFor: (asked) => books.relaysFor(asked),
+    close: () => (closed ??= stop())
+  }
+}
+
+const close = async (server: HomeServer | undefined, feed: EventFeed, strangers: { close(): void }, books: HostingBooks): Promise<void> => {
+  strangers.close()
+  await server?.close()
+  await feed.close()
+  await books.close()
+}
+
+/** Every `ms`, the first time after one; until `signal` aborts. Never rejects. */
+const repeat = async (ms: number, signal: AbortSignal, onError: (error: unknown) => void, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
+  while (true) {
+    // Aborted: the loop ends.
+    await delay(ms, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) return
+    await work(signal).catch((error: unknown) => {
+      if (!signal.aborted) onError(error)
+    })
+  }
+}
+
+/** Passes until nothing is due; what is left of a long list has a next turn. */
+const doChores = async ({ chores }: HostingBooks, signal: AbortSignal): Promise<void> => {
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
+    const { more, failed } = await chores.run({ signal })
+    if (failed) throw failed.error
+    if (!more) return
+  }
+}
+
+const MAX_PASSES = 64
+
+/** How many names one pass takes; they are counted anew each hour, and not when the home starts. */
+const createPace = (profiles: Profiles, clock: () => number): (() => Promise<number>) => {
+  let kept = 0
+  let countedAt = -Infinity
+  return async () => {
+    if (clock() - countedAt >= COUNT_MS || clock() < countedAt) {
+      countedAt = clock()
+      kept = 0
+      for await (const _ of profiles.kept()) kept++
+    }
+    return passLimit(kept, { now: clock(), passMs: PASS_MS })
+  }
+}
+
+/** A version that came another way than by HTTP, over the DHT for example, changes an agreement as well. */
+const followChanges = async ({ books, changes, feed, profiles }: { books: HostingBooks; changes: ChangeLog; feed: EventFeed; profiles: Profiles }, signal: AbortSignal, onError: (error: unknown) => void): Promise<void> => {
+  let key: string | undefined
+  let begun = false
+  while (!signal.aborted) {
+    try {
+      if (!begun) key = await changes.last({ signal })
+      begun = true
+      for (const event of await feed.next(key, signal)) {
+        const document = await storedDocument(event.id, profiles, { signal })
+        if (document) await books.agreements.taken(event.id, document, { isCurrent: async () => true, signal })
+        key = event.key
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      onError(error)
+      // Aborted: the loop ends.
+      await delay(SECOND_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+/** 0.0.0.0 and :: are where to listen, and nowhere to go. */
+const isReachable = (url: string): boolean => !['0.0.0.0', '[::]'].includes(new URL(url).hostname)
