@@ -1,8 +1,10 @@
 import { keepKey } from '../client/schedule.ts'
+import type { ProfileId } from '../identity/profile-id.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import type { Hosting } from './hosting.ts'
 
 const MAX_PROFILES = 100_000
+const MAX_KNOWN = 16_384
 
 export interface KeptHostingOptions {
   /** That of the profiles that are served. */
@@ -16,6 +18,8 @@ export interface KeptHostingOptions {
 /** Hosting without agreements: what this program keeps is handed out, and nobody is banned. */
 export const createKeptHosting = ({ state, open = false, maxProfiles = MAX_PROFILES }: KeptHostingOptions): Hosting => {
   let counted: Promise<number> | undefined
+  /** What is let go again has no record to hand out, so to have kept it once is enough. */
+  const known = new Set<ProfileId>()
 
   const countAll = async (): Promise<number> => {
     let count = 0
@@ -26,7 +30,12 @@ export const createKeptHosting = ({ state, open = false, maxProfiles = MAX_PROFI
 
   return {
     async standing (id, options) {
-      if (await state.get(keepKey(id), options)) return 'kept'
+      if (known.has(id)) return 'kept'
+      if (await state.get(keepKey(id), options)) {
+        if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value!)
+        known.add(id)
+        return 'kept'
+      }
       return open && (await count()) < maxProfiles ? 'welcome' : 'none'
     },
     async taken () {

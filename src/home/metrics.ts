@@ -28,6 +28,7 @@ const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 const MAX_CODES = 256
 
 interface RouteCounts {
+  /** By method and status, with a space between. */
   readonly byStatus: Map<string, number>
   readonly buckets: number[]
   count: number
@@ -57,8 +58,8 @@ export const createMetrics = (): Metrics => {
   return {
     observe ({ method, route, status, ms }) {
       const counts = countsOf(route)
-      const labels = `method="${method}",route="${route}",status="${status}"`
-      counts.byStatus.set(labels, (counts.byStatus.get(labels) ?? 0) + 1)
+      const name = `${method} ${status}`
+      counts.byStatus.set(name, (counts.byStatus.get(name) ?? 0) + 1)
       const seconds = ms / SECOND_MS
       const bucket = BUCKETS_S.findIndex((bound) => seconds <= bound)
       if (bucket >= 0) counts.buckets[bucket]!++
@@ -74,7 +75,7 @@ export const createMetrics = (): Metrics => {
     async render () {
       const lines = [
         ...family('requests_total', 'counter', 'Requests answered, by route and status.'),
-        ...[...byRoute.values()].flatMap(({ byStatus }) => [...byStatus].map(([labels, count]) => `${PREFIX}requests_total{${labels}} ${count}`)),
+        ...[...byRoute].flatMap(([route, { byStatus }]) => [...byStatus].map(([name, count]) => `${PREFIX}requests_total{${labelsOf(name, route)}} ${count}`)),
         ...family('request_seconds', 'histogram', 'Time from the head of a request to the end of its answer.'),
         ...[...byRoute].flatMap(([route, counts]) => histogram(route, counts)),
         ...family('refusals_total', 'counter', 'Requests refused, by the code of the problem.'),
@@ -87,6 +88,11 @@ export const createMetrics = (): Metrics => {
 }
 
 const family = (name: string, type: string, help: string): string[] => [`# HELP ${PREFIX}${name} ${help}`, `# TYPE ${PREFIX}${name} ${type}`]
+
+const labelsOf = (name: string, route: string): string => {
+  const [method, status] = name.split(' ')
+  return `method="${method}",route="${route}",status="${status}"`
+}
 
 /** Buckets are cumulative. */
 const histogram = (route: string, { buckets, count, seconds }: RouteCounts): string[] => {

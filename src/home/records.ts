@@ -1,14 +1,16 @@
-import type { Profiles } from '../client/profiles.ts'
 import { parseProfileId } from '../identity/profile-id.ts'
 import { MINUTE_MS } from '../limits.ts'
+import type { KeyValueStore } from '../store/key-value-store.ts'
 import { isHandedOut, type Hosting } from './hosting.ts'
+import { readStoredRecord } from './stored-record.ts'
 import { ProblemError } from './problem.ts'
 import { readName, recordAnswer } from './record-answer.ts'
 import type { Answer } from './route.ts'
 import type { StrangerRecords } from './stranger-records.ts'
 
 export interface RecordsParts {
-  profiles: Pick<Profiles, 'stored'>
+  /** That of the client which keeps the profiles. */
+  state: KeyValueStore
   hosting: Hosting
   strangers: StrangerRecords
   clock: () => number
@@ -19,10 +21,10 @@ export interface RecordsParts {
  *
  * @throws ProblemError `BANNED`, `NOT_FOUND`; what {@link StrangerRecords} throws; InvalidProfileIdError
  */
-export const answerRecord = async (name: string, { profiles, hosting, strangers, clock }: RecordsParts): Promise<Answer> => {
+export const answerRecord = async (name: string, { state, hosting, strangers, clock }: RecordsParts): Promise<Answer> => {
   const id = readName(name)
   // At once: over a state on another machine that is one round trip.
-  const [standing, stored] = await Promise.all([hosting.standing(id), profiles.stored(id)])
+  const [standing, stored] = await Promise.all([hosting.standing(id), readStoredRecord(state, id)])
   if (standing === 'banned') throw bannedProblem()
   if (stored && isHandedOut(standing)) return recordAnswer(id, stored, { now: clock() })
   const found = await strangers.find(parseProfileId(name))

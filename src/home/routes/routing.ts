@@ -19,7 +19,7 @@ const FETCH_MS = 20 * SECOND_MS
 const PATTERN = '/routing/v1/ipns/{name}'
 
 export interface RoutingParts extends RecordsParts {
-  profiles: Pick<Profiles, 'stored' | 'accept'>
+  profiles: Pick<Profiles, 'accept'>
   blocks: HashStore
   /** Told after a record was accepted. */
   onTaken?: (id: ProfileId) => void
