@@ -66,6 +66,8 @@ export interface Mercury {
   readonly profiles: Profiles
   readonly blocks: HashStore
   readonly state: KeyValueStore
+  /** Those of `profiles`. */
+  readonly routers: readonly NameRouter[]
   /** Where this node is reached, as far as it knows; none offline. */
   readonly addresses: readonly string[]
   /** `12D3Koo…`; absent offline. */
@@ -124,6 +126,7 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
     profiles,
     blocks,
     state,
+    routers,
     get addresses () {
       return node?.addresses() ?? []
     },
