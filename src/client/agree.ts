@@ -13,14 +13,14 @@ import type { HomeContact } from './home-contact.ts'
 import { HomeBrokenError, type EndedHome, type JoinOptions } from './hosting.ts'
 import { reportOf } from './home-contact.ts'
 import { homeOf, homesOf, type KnownHomes, type ListedHome } from './known-homes.ts'
-import { lookUp } from './look-up.ts'
+import { lookUp, type LookupParts } from './look-up.ts'
 import type { MetHome } from './named-home.ts'
 import type { ClientParts } from './parts.ts'
 import type { Head } from './profile-state.ts'
 import { takeVersion } from './take-version.ts'
 
 /** @throws NotSupportedError where the client was given no way to homes */
-export const requireHomes = ({ homes }: Pick<ClientParts, 'homes'>): KnownHomes => {
+export const requireHomes = ({ homes }: Pick<LookupParts, 'homes'>): KnownHomes => {
   if (!homes) throw new NotSupportedError('homes: it was made without `homes`', { by: 'this client' })
   return homes
 }

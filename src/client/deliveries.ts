@@ -1,5 +1,6 @@
 import { MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
+import type { MessageSigner } from '../identity/signed-map.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { PAGE_ENTRIES, type Outbox } from './outbox.ts'
 import type { Head, ProfileState } from './profile-state.ts'
@@ -28,6 +29,8 @@ export interface DeliverOptions {
   isAwaited: boolean
   /** Aborts the wait for a place, never a delivery that has begun. */
   signal: AbortSignal | undefined
+  /** The owner, where he is at hand. */
+  signer?: MessageSigner | undefined
   onReceipt(receipt: Receipt): void
 }
 
@@ -57,11 +60,11 @@ export class Deliveries {
   }
 
   /** Delivers `head` to `targets`, at once where a slot is free. Where none is and nobody waits, it resolves: the outbox remembers. */
-  async deliver (head: Head, targets: readonly string[], { isAwaited, signal, onReceipt }: DeliverOptions): Promise<void> {
+  async deliver (head: Head, targets: readonly string[], { isAwaited, signal, signer, onReceipt }: DeliverOptions): Promise<void> {
     const { id } = head.record
     if (!isAwaited && this.running >= this.parts.max) return this.enqueue(id)
     await this.slot(id, signal)
-    await this.run(id, (until) => this.parts.outbox.deliver(head, targets, { signal: until, onReceipt }))
+    await this.run(id, (until) => this.parts.outbox.deliver(head, targets, { signal: until, signer, onReceipt }))
   }
 
   /** Tries what is owed of `id` once, when a slot is free; resolves when that is done, by whomever. */

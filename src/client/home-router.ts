@@ -64,7 +64,7 @@ export const routerOver = (contact: HomeContact, { name, strangers }: ContactRou
       const profile = getProfile(id, options)[Symbol.asyncIterator]()
       const recordOf = async (): Promise<IteratorResult<Uint8Array>> => {
         const { done, value } = await profile.next()
-        return done === true ? { done, value: undefined } : { done: false, value: (value as ProfileCandidate).record }
+        return done === true ? { done, value: undefined } : { done: false, value: value.record }
       }
       return { [Symbol.asyncIterator]: () => ({ next: recordOf, return: async () => { await profile.return!(); return DONE } }) }
     },

@@ -3,12 +3,17 @@ import { equals } from 'uint8arrays'
 import { decodeCborMap, encodeCbor } from '../cbor.ts'
 import { MercuryError, reasonOf } from '../errors.ts'
 import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
+import type { MessageSigner } from '../identity/signed-map.ts'
+import { HomeUnreachableError } from '../hosting/home-client.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import type { ProfileRecord } from '../naming/record.ts'
+import type { ProfileDocument } from '../profile/document.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore, Operation } from '../store/key-value-store.ts'
 import type { PinSet } from '../store/pins.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { uploadMedia } from './home-media.ts'
+import { homeTarget, homesOf, type KnownHomes, type ListedHome } from './known-homes.ts'
 import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 import type { Receipt } from './receipt.ts'
 
@@ -22,6 +27,8 @@ export interface OutboxParts {
   blocks: HashStore
   pins: PinSet | undefined
   routers: readonly NameRouter[]
+  /** Where there are, versions are sent to the homes that they list, too. */
+  homes?: KnownHomes | undefined
   deliveryTimeoutMs: number
 }
 
@@ -39,15 +46,21 @@ export class Outbox {
     this.parts = parts
   }
 
-  /** Everybody who can take a version. */
-  targets (): string[] {
-    return [...(this.parts.blocks.supports.put ? [BLOCKS_TARGET] : []), ...this.parts.routers.map(({ name }) => name)]
+  /** Everybody who can take the version with this document. */
+  targets (document: ProfileDocument): string[] {
+    const homes = this.parts.homes ? homesOf(document).map(({ home }) => homeTarget(home)) : []
+    return [...(this.parts.blocks.supports.put ? [BLOCKS_TARGET] : []), ...this.parts.routers.map(({ name }) => name), ...homes]
   }
 
   /** For the batch that makes `record` the head's. */
   owe (record: ProfileRecord, targets: readonly string[]): Operation {
     const key = PREFIX + record.id
     return targets.length === 0 ? { type: 'delete', key } : { type: 'put', key, value: encodeCbor({ record: sha256(record.bytes), targets }) }
+  }
+
+  /** For the batch after which nothing is owed of `id`. */
+  waive (id: ProfileId): Operation {
+    return { type: 'delete', key: PREFIX + id }
   }
 
   /** Profiles with deliveries owed, each with its targets. */
@@ -93,12 +106,14 @@ export class Outbox {
   /**
    * Delivers `head` to `targets`, all at once, and takes those that have it off the list. Never rejects but for an abort or a failing `state`.
    * What is owed to a router that this client does not have stays owed to it.
+   *
+   * @param options `signer`: where the owner is at hand, homes also get what the version links to
    */
-  async deliver (head: Head, targets: readonly string[], { signal, onReceipt }: { signal: AbortSignal; onReceipt?: (receipt: Receipt) => void }): Promise<Receipt[]> {
-    const reachable = this.targets()
+  async deliver (head: Head, targets: readonly string[], { signal, signer, onReceipt }: { signal: AbortSignal; signer?: MessageSigner | undefined; onReceipt?: (receipt: Receipt) => void }): Promise<Receipt[]> {
+    const reachable = this.targets(head.document)
     const receipts = await Promise.all(
       targets.filter((target) => reachable.includes(target)).map(async (target) => {
-        const receipt = await this.deliverTo(head, target, signal)
+        const receipt = await this.deliverTo(head, target, signer, signal)
         onReceipt?.(receipt)
         return receipt
       })
@@ -108,11 +123,11 @@ export class Outbox {
     return receipts
   }
 
-  private async deliverTo (head: Head, target: string, signal: AbortSignal): Promise<Receipt> {
+  private async deliverTo (head: Head, target: string, signer: MessageSigner | undefined, signal: AbortSignal): Promise<Receipt> {
     const started = performance.now()
     const until = AbortSignal.any([signal, AbortSignal.timeout(this.parts.deliveryTimeoutMs)])
     try {
-      await untilAborted(this.send(head, target, until), until)
+      await untilAborted(this.send(head, target, signer, until), until)
       return { target, outcome: 'delivered', ms: performance.now() - started }
     } catch (error) {
       const reason = reasonOf(error)
@@ -120,13 +135,27 @@ export class Outbox {
     }
   }
 
-  private async send ({ record, documentBytes }: Head, target: string, signal: AbortSignal): Promise<void> {
+  private async send (head: Head, target: string, signer: MessageSigner | undefined, signal: AbortSignal): Promise<void> {
     const { blocks, pins, routers } = this.parts
+    const { record, document, documentBytes } = head
     if (target === BLOCKS_TARGET) {
       await keepBlocks({ record, documentBytes }, { blocks, pins, signal })
       return
     }
-    await routers.find(({ name }) => name === target)!.put(record.id, record.bytes, { signal })
+    const router = routers.find(({ name }) => name === target)
+    if (router) await router.put(record.id, record.bytes, { signal })
+    else await this.sendHome(head, homesOf(document).find(({ home }) => homeTarget(home) === target)!, signer, signal)
+  }
+
+  /** The record goes there also where what it links to does not: the newest version is then found, and the receipt says what is wrong. */
+  private async sendHome ({ record, documentBytes }: Head, home: ListedHome, signer: MessageSigner | undefined, signal: AbortSignal): Promise<void> {
+    const { blocks, homes } = this.parts
+    const contact = await homes!.contact(home, { signal })
+    const [media] = await Promise.allSettled(signer ? [uploadMedia({ cid: record.cid, bytes: documentBytes }, contact, signer, { blocks, signal })] : [])
+    const failure: unknown = media?.status === 'rejected' ? media.reason : undefined
+    if (failure instanceof HomeUnreachableError) throw failure
+    await contact.ask((client) => client.putRecord(record.id, record.bytes, { signal }))
+    if (failure !== undefined) throw failure
   }
 
   /** Leaves the list alone when it is of another record by now: that one is owed to all. */

@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { ClosedError, MercuryError, checkLimit } from '../errors.ts'
+import type { HomeTransport } from '../hosting/home-transport.ts'
 import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_AVATAR_BYTES, SECOND_MS } from '../limits.ts'
@@ -20,13 +21,19 @@ import { untilAborted } from '../until-aborted.ts'
 import { Attachments } from './attachments.ts'
 import { Deliveries, MAX_DELIVERIES } from './deliveries.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
+import type { HostingOptions, JoinOptions, Joined, Left, Moved } from './hosting.ts'
+import { join } from './join.ts'
+import { leave } from './leave.ts'
+import { KnownHomes } from './known-homes.ts'
 import { absence, lookUp, type Lookup, type Policy } from './look-up.ts'
+import { move } from './move.ts'
 import { newestRecord } from './newest-record.ts'
 import { Outbox, keepBlocks } from './outbox.ts'
 import { PINS, type ClientParts } from './parts.ts'
 import { ProfileState, type Fork, type Head, type StoredRecord } from './profile-state.ts'
 import { accept, edit, publish, remove, type DeliveryOptions, type PublishOptions } from './publish.ts'
 import type { Published } from './receipt.ts'
+import { resolveHome, type CurrentHome, type ResolveHomeOptions } from './resolve-home.ts'
 import { Schedule } from './schedule.ts'
 import { ticks, type WatchOptions } from './watch.ts'
 
@@ -36,6 +43,11 @@ export interface ProfilesOptions {
   routers: readonly NameRouter[]
   /** Where floors, records and what is owed live: persistent, with atomic and conditional batches. */
   state: KeyValueStore
+  /**
+   * The way to homes: versions of a profile are then sent to the homes that it lists, look-ups ask them too, and `join`, `leave`, `move` and `resolveHome` work.
+   * A home itself goes without it: it would pass each version on to the homes beside it.
+   */
+  homes?: HomeTransport
   /** Milliseconds since 1970; `Date.now` by default. It never decides what is accepted, only what has expired. */
   clock?: () => number
   /** How long one router may take; 20 s by default. */
@@ -57,7 +69,7 @@ export interface ProfilesOptions {
 
 export interface ResolveOptions {
   policy?: Policy
-  /** Multiaddrs or URLs where the document's block may be had. */
+  /** Multiaddrs or URLs where the document's block may be had, or of homes that may know the profile. */
   hints?: readonly string[]
   /** The pledge digest that a link pinned, 32 bytes. */
   next?: Uint8Array
@@ -133,6 +145,33 @@ export interface Profiles {
   watch(id: string, options?: WatchOptions & Pick<ResolveOptions, 'policy'>): AsyncIterable<Resolved>
   /** Publishes a tombstone: final. */
   remove(signer: Signer, options?: PublishOptions): Promise<Published>
+  /**
+   * Has a home host the persona: asks for its agreement, brings what the profile links to, publishes a version that lists the home first, and reads it back from there.
+   * A persona without a profile gets an empty first version. A call that was cut off is made again; where all is done already it says so and publishes nothing.
+   *
+   * @param home a URL of a host and a port, a `mercury:` link (its invitation is used), or a profile ID, which is looked up
+   * @throws NotSupportedError without `homes`; LimitError over 4 homes; MercuryError `TERMS_NOT_AGREED`; HomeBrokenError, HomeRefusedError, HomeUnreachableError, and what `edit` throws
+   */
+  join(signer: Signer, home: string, options?: JoinOptions): Promise<Joined>
+  /**
+   * Publishes a version without `home`, or without any, tells it, and ends the agreement. Nothing is needed of the home: the answer says whether it knows.
+   *
+   * @throws NotSupportedError without `homes`, and what `edit` throws
+   */
+  leave(signer: Signer, home?: string, options?: HostingOptions): Promise<Left>
+  /**
+   * Moves the persona from all its homes to `home`, which may be without them. Each step is written down before it starts; a move that was cut off goes on by another call:
+   * on this device without `home`, on another with it.
+   *
+   * @throws as `join`; MercuryError `NOTHING_TO_MOVE` without `home` when no move was cut off here; HomeBrokenError `NOT_READ_BACK` when no router has the new version yet
+   */
+  move(signer: Signer, home?: string, options?: JoinOptions): Promise<Moved>
+  /**
+   * Where the profile lives now: the first home that it lists which accepted it, is one, and says so itself; with `reach: false`, the first that may be.
+   *
+   * @throws NoHomeError with those that were passed over, and what `resolve` throws; NotSupportedError without `homes`, but for `reach: false`
+   */
+  resolveHome(id: string, options?: ResolveHomeOptions): Promise<CurrentHome & { resolved: Resolved }>
   /** One pass over what is owed and what is due; see `KeepAliveOptions`. */
   keepAlive(options?: KeepAliveOptions): Promise<void>
   /** Tries every delivery that is owed once more; resolves when all have been tried, whatever came of it. */
@@ -228,6 +267,23 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       begin()
       return remove(signer, publishOptions, parts)
     },
+    async join (signer, home, joinOptions = {}) {
+      begin()
+      return join(signer, home, joinOptions, parts)
+    },
+    async leave (signer, home, leaveOptions = {}) {
+      begin()
+      return leave(signer, home, leaveOptions, parts)
+    },
+    async move (signer, home, moveOptions = {}) {
+      begin()
+      return move(signer, home, moveOptions, parts)
+    },
+    async resolveHome (text, { signal, ...homeOptions } = {}) {
+      begin()
+      const { current, lookup } = await resolveHome(parseProfileId(text), { ...homeOptions, signal: withClosing(signal, closing.signal) }, parts)
+      return { ...current, resolved: describe(lookup, lookup.head!) }
+    },
     async keepAlive (keepAliveOptions = {}) {
       begin()
       await keepAlive(keepAliveOptions, parts)
@@ -257,7 +313,8 @@ const createParts = (options: ProfilesOptions, { closing, underWay, listeners }:
   const store = guardKeyValueStore(createGroupCommit(state))
   const pins = blocks.supports.pin ? createPinSet({ state: createPrefixStore(store, PINS), blocks }) : undefined
   const profileState = new ProfileState(store, (id) => { for (const listener of listeners) listener(id) })
-  const outbox = new Outbox({ store, blocks, pins, routers, deliveryTimeoutMs })
+  const homes = options.homes ? new KnownHomes({ transport: options.homes, store, state: profileState, clock }) : undefined
+  const outbox = new Outbox({ store, blocks, pins, routers, homes, deliveryTimeoutMs })
   // Whoever asked for the work hears of its failure; here it only has to end.
   const background = (work: Promise<unknown>): void => {
     const ended = work.catch(() => {}).finally(() => underWay.delete(ended))
@@ -270,6 +327,7 @@ const createParts = (options: ProfilesOptions, { closing, underWay, listeners }:
     blocks,
     pins,
     routers,
+    homes,
     clock,
     carries,
     attachments: new Attachments({ store, blocks, pins, clock }),

@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import type { CborMap } from '../cbor.ts'
 import { ConflictError, MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
@@ -6,7 +7,7 @@ import { CLOCK_WARNING_MS, SECOND_MS } from '../limits.ts'
 import { GoneError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
 import { compareRecords, createValidRecord, readProfileRecord } from '../naming/record.ts'
 import { raiseFloor } from '../naming/floor.ts'
-import { documentDigest, documentTime, signDocument, verifyDocument } from '../profile/document.ts'
+import { documentDigest, documentTime, signDocument, verifyDocument, type ProfileDocument } from '../profile/document.ts'
 import { draftOf, type ProfileDraft } from '../profile/draft.ts'
 import { newLinks } from './attachments.ts'
 import { lookUp } from './look-up.ts'
@@ -35,10 +36,20 @@ export interface PublishOptions extends DeliveryOptions {
   after?: CID
   /** Says that this key never published before, so that nobody needs to be asked for a version above which to go on. */
   first?: boolean
+  /** Fields beside the attributes, such as a home's `addrs`, over those of the document before; an empty list takes one out. */
+  fields?: (before: ProfileDocument | undefined) => CborMap
   /** How long the record is valid; 365 days by default. */
   validityMs?: number
   /** How long others may answer from memory; 5 minutes by default. */
   ttlMs?: number
+}
+
+/** What a version of this library's own making may need beside a draft. */
+export interface VersionOptions extends PublishOptions {
+  /** Targets that must have taken it before the call answers, whatever `wait` asks. */
+  needs?: readonly string[]
+  /** Done between saving and sending. It must end, and reject for nothing but a closing client. */
+  before?: (head: Head) => Promise<void>
 }
 
 /** Nobody could say whether there is a version already; publishing below it would be lost. */
@@ -65,7 +76,7 @@ export const publish = (draft: ProfileDraft, signer: Signer, options: PublishOpt
   )
 
 /** Reads the head, changes its draft, publishes; again from the start when another device was faster. */
-export const edit = (signer: Signer, change: (draft: ProfileDraft) => ProfileDraft | Promise<ProfileDraft>, options: PublishOptions, parts: ClientParts): Promise<Published> =>
+export const edit = (signer: Signer, change: (draft: ProfileDraft) => ProfileDraft | Promise<ProfileDraft>, options: VersionOptions, parts: ClientParts): Promise<Published> =>
   parts.exclusively(signer.id, () =>
     retryOnConflict(CONFLICT_TRIES, async () => {
       const base = await findBase(signer.id, options, parts)
@@ -136,7 +147,7 @@ interface Change {
   gone?: boolean
 }
 
-const publishOver = async ({ head, sequence, found }: Base, { draft, before, gone }: Change, signer: Signer, options: PublishOptions, parts: ClientParts): Promise<Published> => {
+const publishOver = async ({ head, sequence, found }: Base, { draft, before, gone }: Change, signer: Signer, options: VersionOptions, parts: ClientParts): Promise<Published> => {
   const { validityMs, ttlMs, signal, onProgress } = options
   const now = parts.clock()
   const time = documentTime(draft.kind ?? head?.document.kind, now)
@@ -144,13 +155,13 @@ const publishOver = async ({ head, sequence, found }: Base, { draft, before, gon
     onProgress?.({ type: 'warning', code: 'CLOCK', message: `the version before this one is dated ${new Date(head.document.time * SECOND_MS).toISOString()}; this clock says ${new Date(now).toISOString()}` })
   }
   const prev = head ? documentDigest(head.record.cid) : null
-  const signed = await signDocument(draft, signer, { seq: nextSequence(sequence, time), prev, time }, { base: head?.document, before, gone, signal })
+  const signed = await signDocument(draft, signer, { seq: nextSequence(sequence, time), prev, time }, { base: head?.document, before, fields: options.fields?.(head?.document), gone, signal })
   const record = await createValidRecord(signed, signer, { now, validityMs, ttlMs, signal })
   onProgress?.({ type: 'signed', sequence: record.sequence, documentBytes: signed.bytes.byteLength, recordBytes: record.bytes.byteLength, inline: record.documentBytes !== undefined })
   const next = { record, document: signed.document, documentBytes: signed.bytes, floor: raiseFloor(signer.id, record, signed.document, head?.floor), checkedAt: now }
   // `edit` carries over what it does not touch: for that nothing was attached.
   const links = newLinks(signed, before && head ? { cid: head.record.cid, bytes: head.documentBytes } : undefined)
-  const published = await commitAndDeliver(next, head, { ...options, links }, parts)
+  const published = await commitAndDeliver(next, head, { ...options, links, signer }, parts)
   return found ? { ...published, found } : published
 }
 
@@ -161,30 +172,37 @@ const nextSequence = (highest: bigint, time: number): number => {
   return Number(next)
 }
 
-/** @param options `links`: blocks that may have been attached for this version; it needs them from when it is saved */
-const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'any', links = [], signal, onProgress }: DeliveryOptions & { links?: readonly CID[] }, parts: ClientParts): Promise<Published> => {
+interface CommitOptions extends DeliveryOptions, Pick<VersionOptions, 'needs' | 'before'> {
+  /** Blocks that may have been attached for this version; it needs them from when it is saved. */
+  links?: readonly CID[]
+  signer?: Signer
+}
+
+const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'any', links = [], needs = [], before, signer, signal, onProgress }: CommitOptions, parts: ClientParts): Promise<Published> => {
   const { attachments, deliveries, outbox, schedule, state, closing } = parts
   const { id, cid, sequence } = head.record
-  const targets = outbox.targets()
+  const targets = outbox.targets(head.document)
   const also = [outbox.owe(head.record, targets), ...(await schedule.keep(id, parts.clock(), { signal }))]
   await state.commit(head, known?.floor, { also, signal })
   onProgress?.({ type: 'saved' })
   const receipts: Receipt[] = []
   const summary = (): Published => ({ id, cid, sequence, receipts: [...receipts], pending: targets.filter((target) => !receipts.some((receipt) => receipt.target === target && receipt.outcome === 'delivered')) })
-  const isEnough = (): boolean => wait === 'local' || (wait === 'all' ? summary().pending.length === 0 : isTaken(head, targets, receipts))
+  const isEnough = (): boolean => !needs.some((target) => summary().pending.includes(target)) && isWaitedFor()
+  const isWaitedFor = (): boolean => wait === 'local' || (wait === 'all' ? summary().pending.length === 0 : isTaken(head, targets, receipts))
   const { promise: enough, resolve } = Promise.withResolvers<void>()
   if (isEnough()) resolve()
   const handOver = attachments.handOver({ id, sequence, links }, { signal: closing })
   const deliver = (): Promise<void> => deliveries.deliver(head, targets, {
-    isAwaited: wait !== 'local',
+    isAwaited: wait !== 'local' || needs.length > 0,
     signal,
+    signer,
     onReceipt: (receipt) => {
       receipts.push(receipt)
       onProgress?.({ type: 'receipt', receipt })
       if (isEnough()) resolve()
     }
   })
-  const delivery = handOver.then(deliver)
+  const delivery = handOver.then(() => before?.(head)).then(deliver)
   parts.background(delivery)
   await Promise.race([handOver.then(() => enough), delivery, ...(signal ? [aborted(signal)] : [])])
   if (!isEnough()) throw new UndeliveredError(summary())

@@ -11,8 +11,9 @@ import { verifyAcceptance } from '../profile/acceptance.ts'
 import { verifyDocument, type HomeEntry, type ProfileDocument } from '../profile/document.ts'
 import { verifySuccession, type VerifiedSuccession } from '../profile/succession.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { requireHomes } from './agree.ts'
 import { reportOf, urlsOf, type HomeContact } from './home-contact.ts'
-import { homeOf, type KnownHomes } from './known-homes.ts'
+import { homeOf } from './known-homes.ts'
 import { absence, lookUp, type Lookup, type LookupOptions, type LookupParts, type Policy } from './look-up.ts'
 import { takeVersion } from './take-version.ts'
 import type { Head } from './profile-state.ts'
@@ -71,17 +72,16 @@ export class NoHomeError extends MercuryError {
   }
 }
 
-export interface ResolveHomeParts extends LookupParts {
-  homes: KnownHomes | undefined
-}
-
 /**
  * Finds the home where a profile lives now: record, home and addresses in one round trip where the router that is asked is that home.
  *
  * Nothing is believed: the acceptance is the home's signature, the addresses are those of its own document, and what a home says of an agreement counts only
  * when it is said at one of those, or at one that the user named.
  */
-export const resolveHome = async (id: ProfileId, options: ResolveHomeOptions, parts: ResolveHomeParts): Promise<{ current: CurrentHome; lookup: Lookup }> => new HomeSearch(id, options, parts).run()
+export const resolveHome = async (id: ProfileId, options: ResolveHomeOptions, parts: LookupParts): Promise<{ current: CurrentHome; lookup: Lookup }> => {
+  if (!parts.homes && (options.reach ?? true)) requireHomes(parts)
+  return new HomeSearch(id, options, parts).run()
+}
 
 /** What one home is to the profile: its current one, perhaps so, or not; or it knows a newer version. */
 type Verdict =
@@ -99,12 +99,12 @@ interface Said {
 class HomeSearch {
   private readonly id: ProfileId
   private readonly options: ResolveHomeOptions
-  private readonly parts: ResolveHomeParts
+  private readonly parts: LookupParts
   /** Each home is asked once, whichever version lists it. */
   private readonly said = new Map<ProfileId, Said | HomeUnreachableError>()
   private lookup!: Lookup
 
-  constructor (id: ProfileId, options: ResolveHomeOptions, parts: ResolveHomeParts) {
+  constructor (id: ProfileId, options: ResolveHomeOptions, parts: LookupParts) {
     this.id = id
     this.options = options
     this.parts = parts
@@ -223,9 +223,10 @@ class HomeSearch {
     const known = await this.ownHead(home)
     const untried = (head: Head | undefined): string[] => urlsOf(head?.document.addrs).filter((url) => !tried.includes(url))
     const own = untried(known).length > 0 ? known : (await lookUp(home, { policy: 'first', signal }, this.parts)).head
-    if (!own) return first
+    const isHeard = !own || first instanceof HomeUnreachableError || urlsOf(own.document.addrs).includes(first.url)
     const found = untried(own)
-    if (found.length === 0) return first instanceof HomeUnreachableError ? first : new HomeUnreachableError('its own profile gives no address that answers for it')
+    if (found.length === 0) return isHeard ? first : new HomeUnreachableError('its own profile gives no address that answers for it')
+    if (isHeard && !(first instanceof HomeUnreachableError)) return first
     return this.askAt(this.parts.homes!.at({ named: [], found }))
   }
 

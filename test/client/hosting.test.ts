@@ -1,0 +1,182 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { createInvitation, formatHomeLink } from '../../src/hosting/invitation.ts'
+import { addressOfUrl } from '../../src/hosting/home-address.ts'
+import { createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
+import { decodeProfileId } from '../../src/identity/profile-id.ts'
+import { openSmallHome, openTransport, type SmallHome } from './small-home.ts'
+import { NOON, openDevice, openWorld, signerOf, type Device } from './world.ts'
+
+const alice = await signerOf(1)
+const closing: (() => Promise<unknown>)[] = []
+afterEach(async () => { for (const close of closing.splice(0)) await close() })
+
+const openHome = async (options: Parameters<typeof openSmallHome>[0]): Promise<SmallHome> => {
+  const home = await openSmallHome(options)
+  closing.push(() => home.stop())
+  return home
+}
+
+const device = (world: { routers?: readonly NameRouter[]; blocks?: HashStore; state?: KeyValueStore } = {}, transport = openTransport()): Device & { transport: ReturnType<typeof openTransport> } => {
+  const opened = openDevice({ ...world, homes: transport })
+  closing.push(() => opened.profiles.close())
+  return { ...opened, transport }
+}
+
+const homesOf = async ({ profiles }: Device, id = alice.id): Promise<string[]> => ((await profiles.resolve(id, { policy: 'all' })).document.homes ?? []).map((entry) => decodeProfileId(entry.id))
+
+describe('join', () => {
+  it('has an open home, named by its URL, host a new persona, and publishes a version that says so', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles, transport } = device(openWorld())
+    const steps: string[] = []
+    const joined = await profiles.join(alice, home.url.slice(0, -1), { onProgress: ({ type }) => steps.push(type) })
+    expect(joined).toMatchObject({ home: home.id, already: false, media: { blocks: 0 } })
+    expect(home.agreements.get(alice.id)!.state).toBe('active')
+    expect(await homesOf(device({ routers: [] }), home.id).catch(() => 'unknown elsewhere')).toBe('unknown elsewhere')
+    expect((await home.profiles.resolve(alice.id, { policy: 'offline' })).sequence).toBe(joined.published!.sequence)
+    expect(steps.filter((step) => ['described', 'agreed', 'uploaded', 'saved', 'active'].includes(step))).toEqual(['described', 'agreed', 'uploaded', 'saved', 'active'])
+    expect(transport.sent.map((request) => request.replace(home.url, '/').replace(alice.id, 'alice').replace(home.id, 'home'))).toEqual([
+      'GET /hosting/v1', 'GET /profiles/v1/home', 'POST /hosting/v1/agreements', 'PUT /routing/v1/ipns/alice', 'GET /profiles/v1/alice'
+    ])
+  })
+
+  it('keeps what the profile says, and brings its picture', async () => {
+    const home = await openHome({ seed: 50 })
+    const world = openWorld()
+    const { profiles } = device(world)
+    const picture = crypto.getRandomValues(new Uint8Array(9_000))
+    const avatar = await profiles.attach(picture, { type: 'image/png' })
+    await profiles.publish({ name: 'Alice', tags: ['chess'], avatar }, alice, { first: true })
+    const { media } = await profiles.join(alice, home.url)
+    expect(media).toMatchObject({ blocks: 2, missing: [] })
+    expect(await home.blocks.get(avatar.cid)).toEqual(picture)
+    const { profile } = await device({ routers: world.routers }).profiles.resolve(alice.id)
+    expect(profile).toMatchObject({ name: 'Alice', tags: ['chess'] })
+  })
+
+  it('does nothing, and says so, where it joined already', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles } = device(openWorld())
+    const first = await profiles.join(alice, home.url)
+    const again = await profiles.join(alice, home.url)
+    expect(again).toMatchObject({ already: true, acceptance: { sig: first.acceptance.sig } })
+    expect(again.published).toBeUndefined()
+    expect(home.requests.filter((request) => request.startsWith('POST'))).toHaveLength(1)
+  })
+
+  it('uses the invitation of a link once, and tells a home that wants one apart', async () => {
+    const home = await openHome({ seed: 50, policy: 'invitation' })
+    const { profiles } = device(openWorld())
+    await expect(profiles.join(alice, home.url)).rejects.toMatchObject({ code: 'HOME_REFUSED', refusal: 'INVITATION_NEEDED' })
+    const link = formatHomeLink({ home: home.id, addresses: [addressOfUrl(home.url)], voucher: await createInvitation({ expires: NOON / 1_000 + 60 }, home.signer) })
+    expect(await profiles.join(alice, link)).toMatchObject({ home: home.id, already: false })
+    await expect(profiles.join(await signerOf(2), link)).rejects.toMatchObject({ code: 'HOME_REFUSED', refusal: 'INVITATION_USED' })
+  })
+
+  it('asks whether the user agrees to terms, and to the very text that it then signs for', async () => {
+    const home = await openHome({ seed: 50, terms: 'Be kind.' })
+    const { profiles } = device(openWorld())
+    await expect(profiles.join(alice, home.url)).rejects.toMatchObject({ code: 'TERMS_NOT_AGREED' })
+    await expect(profiles.join(alice, home.url, { agreesTo: () => false })).rejects.toMatchObject({ code: 'TERMS_NOT_AGREED' })
+    expect(home.agreements.size).toBe(0)
+    const read: string[] = []
+    await profiles.join(alice, home.url, { agreesTo: (terms) => { read.push(terms); return true } })
+    expect(read).toEqual(['Be kind.'])
+  })
+
+  it('finds a home by its ID alone', async () => {
+    const home = await openHome({ seed: 50 })
+    const world = openWorld()
+    const publisher = device(world)
+    const { documentBytes, recordBytes } = await home.profiles.resolve(home.id, { policy: 'offline' })
+    await publisher.profiles.accept({ document: documentBytes, record: recordBytes }, { id: home.id })
+    expect(await device(world).profiles.join(alice, home.id, { first: true })).toMatchObject({ home: home.id })
+  })
+
+  it('takes four homes, and refuses a fifth before anything is sent', async () => {
+    const { profiles, transport } = device(openWorld())
+    const homes = await Promise.all([50, 51, 52, 53, 54].map((seed) => openHome({ seed })))
+    for (const { url } of homes.slice(0, 4)) await profiles.join(alice, url)
+    const newest = [...homes.slice(0, 4)].reverse().map(({ id }) => id)
+    expect(await homesOf({ profiles } as Device)).toEqual(newest)
+    transport.sent.length = 0
+    await expect(profiles.join(alice, homes[4]!.url)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', max: 4, value: 5 })
+    expect(homes[4]!.agreements.size).toBe(0)
+    expect(transport.sent.filter((request) => /POST|PUT|DELETE/.test(request))).toEqual([])
+  })
+
+  it('is not there without a way to homes', async () => {
+    const { profiles } = openDevice(openWorld())
+    closing.push(() => profiles.close())
+    for (const call of [() => profiles.join(alice, 'https://home.example'), () => profiles.leave(alice), () => profiles.move(alice, 'https://home.example'), () => profiles.resolveHome(alice.id)]) {
+      await expect(call()).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
+    }
+  })
+})
+
+describe('leave', () => {
+  it('publishes a version without the home, tells it, and ends the agreement', async () => {
+    const [one, two] = await Promise.all([openHome({ seed: 50 }), openHome({ seed: 51 })])
+    const { profiles } = device(openWorld())
+    await profiles.join(alice, one.url)
+    await profiles.join(alice, two.url)
+    const left = await profiles.leave(alice, one.id)
+    expect(left).toMatchObject({ homes: [{ home: one.id, ended: true }] })
+    expect(await homesOf({ profiles } as Device)).toEqual([two.id])
+    expect(one.agreements.get(alice.id)!.state).toBe('ended')
+    expect((await one.profiles.resolve(alice.id, { policy: 'offline' })).sequence).toBe(left.published!.sequence)
+    expect(two.agreements.get(alice.id)!.state).toBe('active')
+  })
+
+  it('leaves all homes where none is named, dead ones too', async () => {
+    const [one, two] = await Promise.all([openHome({ seed: 50 }), openHome({ seed: 51 })])
+    const { profiles } = device(openWorld())
+    await profiles.join(alice, one.url)
+    await profiles.join(alice, two.url)
+    await one.stop()
+    const { homes } = await profiles.leave(alice)
+    expect(homes).toMatchObject([{ home: two.id, ended: true }, { home: one.id, ended: false, code: 'HOME_UNREACHABLE' }])
+    expect(await homesOf({ profiles } as Device)).toEqual([])
+  })
+})
+
+describe('a version of a profile with homes', () => {
+  it('is sent to each of them, with what it links to, and found there by who knows the profile', async () => {
+    const [one, two] = await Promise.all([openHome({ seed: 50 }), openHome({ seed: 51 })])
+    const world = openWorld()
+    const { profiles, transport } = device(world)
+    await profiles.join(alice, one.url)
+    await profiles.join(alice, two.url)
+    const reader = device({ routers: world.routers })
+    await reader.profiles.resolve(alice.id)
+    await one.stop()
+    const avatar = await profiles.attach(new Uint8Array(9_000).fill(7), { type: 'image/png' })
+    transport.sent.length = 0
+    const published = await profiles.edit(alice, (draft) => ({ ...draft, name: 'Alice', avatar }), { wait: 'any' })
+    await profiles.flush()
+    expect((await two.profiles.resolve(alice.id, { policy: 'offline' })).sequence).toBe(published.sequence)
+    expect(await two.blocks.get(avatar.cid)).toBeDefined()
+    expect(await Array.fromAsync(profiles.owed())).toEqual([{ id: alice.id, targets: [`home:${one.id}`] }])
+    const { answers, sequence } = await device({ routers: [], state: reader.state }).profiles.resolve(alice.id, { policy: 'all' })
+    expect(sequence).toBe(published.sequence)
+    expect(answers.map(({ router, outcome }) => [router, outcome])).toEqual([[`home:${two.id}`, 'found'], [`home:${one.id}`, 'failed']])
+  })
+
+  it('costs one request for a home, and one more for each thing that it links to', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles, transport } = device(openWorld())
+    await profiles.join(alice, home.url)
+    transport.sent.length = 0
+    await profiles.edit(alice, (draft) => ({ ...draft, name: 'Alice' }), { wait: 'all' })
+    expect(transport.sent.map((request) => request.split(' ')[0])).toEqual(['GET', 'PUT'])
+  })
+
+  it('is found at a home that a link names', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles } = device({ routers: [], blocks: createHashStore(createMemoryStore()) })
+    await profiles.join(alice, home.url, { first: true })
+    const stranger = device({ routers: [] })
+    const { answers } = await stranger.profiles.resolve(alice.id, { hints: [addressOfUrl(home.url), '/ip4/127.0.0.1/tcp/4001', 'https://gateway.example/ipfs/'] })
+    expect(answers).toMatchObject([{ router: `hint:${home.url}`, outcome: 'found' }])
+  })
+})
