@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { AMINO_DHT, createHeliaRouter, createHeliaStore, createPubsubRouter, openHeliaNode, type HeliaNode, type NetworkedHelia } from './adapters/helia/index.ts'
+import { AMINO_DHT, createHeliaRouter, createHeliaStore, createPubsubRouter, openHeliaNode, type HeliaNode, type NetworkedHelia, type RelayOptions } from './adapters/helia/index.ts'
 import { isPrivateHost } from './adapters/private-address.ts'
 import { makePrivateDirectory } from './adapters/private-directory.ts'
 import { createProfiles, type Profiles, type ProfilesOptions } from './client/profiles.ts'
@@ -41,7 +41,7 @@ export interface MercuryOptions extends LayoutOptions, Pick<ProfilesOptions, 'ca
   directory: string
   /** Starts no node and asks nobody: deliveries stay owed, and what is not here fails with `OFFLINE`. @default false */
   offline?: boolean
-  /** Multiaddrs. @default a free TCP port of 127.0.0.1; pass /ip4/0.0.0.0/tcp/4001 to be reachable */
+  /** Multiaddrs of TCP or WebSocket. @default a free TCP port of 127.0.0.1; pass /ip4/0.0.0.0/tcp/4001 to be reachable, and /ip4/0.0.0.0/tcp/4002/ws for browsers */
   listen?: readonly string[]
   /** Multiaddrs to announce instead of those it listens on. */
   announce?: readonly string[]
@@ -53,6 +53,10 @@ export interface MercuryOptions extends LayoutOptions, Pick<ProfilesOptions, 'ca
   dhtProtocol?: string
   /** Dial private addresses. @default only in a network of its own */
   allowPrivate?: boolean
+  /** Relay connections to the peers that it allows. @default to nobody */
+  relay?: RelayOptions
+  /** Multiaddrs of relays, at most 4, each with its peer ID, through which this node is reached, too: one's homes. @default none */
+  relays?: readonly string[]
   /** The 32-byte seed of the peer identity. @default one that the directory keeps */
   peerKey?: Uint8Array
   /** Signs what a router wants signed for itself, as BitTorrent's does. */
@@ -159,11 +163,11 @@ const openRouter = async (place: Place, node: HeliaNode | undefined, context: Pl
   return offline ? context.keep(createOfflineRouter(router.name)) : router
 }
 
-const openNode = async ({ directory, listen, announce, bootstrap, dht, dhtProtocol, allowPrivate, peerKey, signal }: MercuryOptions, layout: Layout, keep: Keep): Promise<HeliaNode> => {
+const openNode = async ({ directory, listen, announce, bootstrap, dht, dhtProtocol, allowPrivate, peerKey, relay, relays, signal }: MercuryOptions, layout: Layout, keep: Keep): Promise<HeliaNode> => {
   const isOwnNetwork = dhtProtocol === undefined ? (bootstrap ?? []).some(isPrivateAddress) : dhtProtocol !== AMINO_DHT
   const peers = bootstrap ?? (isOwnNetwork ? [] : AMINO_BOOTSTRAP)
   const pubsub = layout.routers.some(({ type }) => type === 'pubsub')
-  const node = keep(await openHeliaNode({ location: directory, listen, announce, bootstrap: peers, dht, dhtProtocol, pubsub, allowPrivate: allowPrivate ?? isOwnNetwork, peerKey }))
+  const node = keep(await openHeliaNode({ location: directory, listen, announce, bootstrap: peers, dht, dhtProtocol, pubsub, allowPrivate: allowPrivate ?? isOwnNetwork, peerKey, relay, relays }))
   if (peers.length > 0) await firstPeer(node, signal)
   return node
 }

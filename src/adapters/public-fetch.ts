@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import type { LookupFunction } from 'node:net'
+import { utf8 } from '../bytes.ts'
 import { MercuryError } from '../errors.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { isPrivateHost } from './private-address.ts'
@@ -19,12 +20,15 @@ export interface PublicFetchOptions {
   isPrivate?(host: string): boolean
 }
 
+const METHODS_WITH_BODY = ['PUT', 'POST', 'DELETE']
+const METHODS = ['GET', 'HEAD', ...METHODS_WITH_BODY]
+const FRAMING_HEADERS = ['connection', 'content-length', 'expect', 'host', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']
 const MAX_ADDRESSES = 8
 const DNS_TIMEOUT_MS = 3_000
 const DNS_TRIES = 2
 
 /**
- * A `fetch` for URLs that come out of strangers' documents; `GET` and `HEAD` alone. Node only: `undefined` elsewhere.
+ * A `fetch` for URLs that come out of strangers' documents: `GET`, `HEAD`, and `PUT`, `POST` and `DELETE` with a body that is bytes or text. Node only: `undefined` elsewhere.
  *
  * Every address of the host must be a global one, and it connects to those very addresses: a name that resolves to something else a moment later gains nothing.
  * Follows no redirect, sends no credentials, uses no proxy, keeps no connection, decompresses nothing.
@@ -47,13 +51,14 @@ export const createPublicFetch = ({ resolve = resolveByDns, isPrivate = isPrivat
 
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input)
-    const { method = 'GET', body, headers } = init
+    const { method = 'GET' } = init
     const signal = init.signal ?? new AbortController().signal
-    if ((method !== 'GET' && method !== 'HEAD') || (body ?? undefined) !== undefined) throw new TypeError('only GET and HEAD are possible')
+    const body = bytesOf(init.body)
+    if (body ? !METHODS_WITH_BODY.includes(method) : !METHODS.includes(method)) throw new TypeError(`${method} ${body ? 'with' : 'without'} a body is not possible`)
     if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new TypeError(`the scheme ${url.protocol} is not possible`)
     signal.throwIfAborted()
     const addresses = await addressesOf(url.hostname.replace(/^\[|\]$/g, ''), signal)
-    const answer = await open(url.protocol === 'https:' ? node.https : node.http, url, { method, headers: Object.fromEntries(new Headers(headers)), agent: false, lookup: lookupIn(addresses, node.net.isIP), signal })
+    const answer = await open(url.protocol === 'https:' ? node.https : node.http, url, { method, headers: headersOf(init.headers, method, body), agent: false, lookup: lookupIn(addresses, node.net.isIP), signal }, body)
     try {
       return responseOf(answer, method, node.stream)
     } catch (error) {
@@ -63,15 +68,29 @@ export const createPublicFetch = ({ resolve = resolveByDns, isPrivate = isPrivat
   }
 }
 
-/** The answer's head, as soon as it is there. */
-const open = async (transport: Pick<typeof import('node:http'), 'request'>, url: URL, options: RequestOptions): Promise<IncomingMessage> => {
+const bytesOf = (body: RequestInit['body']): Uint8Array | undefined => {
+  if (body === undefined || body === null || body instanceof Uint8Array) return body ?? undefined
+  if (typeof body === 'string') return utf8(body)
+  throw new TypeError('a body is bytes or text')
+}
+
+/** What frames a message is not for callers to say. Node would frame the body of a DELETE not at all. */
+const headersOf = (given: RequestInit['headers'], method: string, body: Uint8Array | undefined): Record<string, string> => {
+  const headers = new Headers(given)
+  for (const name of FRAMING_HEADERS) headers.delete(name)
+  if (METHODS_WITH_BODY.includes(method)) headers.set('content-length', String(body?.byteLength ?? 0))
+  return Object.fromEntries(headers)
+}
+
+/** The answer's head, as soon as it is there: before the body is sent, perhaps. */
+const open = async (transport: Pick<typeof import('node:http'), 'request'>, url: URL, options: RequestOptions, body: Uint8Array | undefined): Promise<IncomingMessage> => {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const request = transport.request(url, options)
   request.once('response', resolve)
   request.on('error', (error) => reject(options.signal?.aborted ? options.signal.reason : error))
   // An answer that changes the protocol ends the connection without an error.
   request.once('close', () => reject(new Error('the connection was closed before an answer came')))
-  request.end()
+  request.end(body)
   return promise
 }
 

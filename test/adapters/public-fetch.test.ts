@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import { buffer as collect } from 'node:stream/consumers'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
 import { createPublicFetch, type PublicFetchOptions } from '../../src/adapters/public-fetch.ts'
@@ -80,6 +81,32 @@ describe('createPublicFetch', () => {
     await server.idle()
   })
 
+  test.each(['PUT', 'POST', 'DELETE'])('sends the body of a %s with its length, whatever the caller says of it', async (method) => {
+    const seen: unknown[] = []
+    const server = await serve((request, response) => void collect(request).then((body) => {
+      seen.push([request.method, request.headers['content-length'], request.headers['transfer-encoding'], request.headers.host, body.toString()])
+      return response.end('taken')
+    }))
+    const host = `a.example:${portOf(server.url)}`
+    for (const body of [Uint8Array.of(0x61, 0x62, 0x63), 'abc', new Uint8Array(), undefined]) {
+      const response = await fetchOf()(`http://${host}/`, { method, body, headers: { 'content-length': '1', 'transfer-encoding': 'chunked', host: 'other.example', expect: '100-continue' } })
+      expect(await response.text()).toBe('taken')
+    }
+    expect(seen).toEqual([[method, '3', undefined, host, 'abc'], [method, '3', undefined, host, 'abc'], [method, '0', undefined, host, ''], [method, '0', undefined, host, '']])
+    await server.idle()
+  })
+
+  test('sends nothing to an address that is not global, and gives an answer that comes before the body was read', async () => {
+    const server = await serve((_request, response) => response.writeHead(413, { connection: 'close' }).end('too long'))
+    const init = { method: 'PUT', body: new Uint8Array(16 * 1_048_576) }
+    await expect(createPublicFetch({ resolve: async () => ['127.0.0.1'] })!(`http://a.example:${portOf(server.url)}/`, init)).rejects.toMatchObject({ code: 'ADDRESS_REFUSED' })
+    expect(server.connections).toBe(0)
+    const response = await fetchOf()(`http://a.example:${portOf(server.url)}/`, init)
+    expect(response.status).toBe(413)
+    await response.body?.cancel()
+    await server.idle()
+  })
+
   test('speaks TLS to the name that was asked for, and to nobody who cannot prove it', async () => {
     const server = await serve((_request, response) => response.end('over TLS'), (listener: RequestListener) => createTlsServer({ key: KEY, cert: CERTIFICATE }, listener) as never)
     const port = portOf(server.url)
@@ -96,8 +123,9 @@ describe('createPublicFetch', () => {
   })
 
   test.each([
-    ['another method', 'http://a.example/', { method: 'POST' }],
-    ['a body', 'http://a.example/', { body: 'x' }],
+    ['another method', 'http://a.example/', { method: 'PATCH' }],
+    ['a body where none belongs', 'http://a.example/', { body: 'x' }],
+    ['a body of unknown length', 'http://a.example/', { method: 'PUT', body: new ReadableStream() }],
     ['another scheme', 'file:///etc/passwd', {}],
     ['another scheme of the network', 'ftp://a.example/', {}]
   ])('refuses %s', async (_, url, init) => {

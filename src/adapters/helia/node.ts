@@ -1,3 +1,4 @@
+import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import type { GossipSub } from '@libp2p/gossipsub'
 import type { HeliaWithLibp2p } from '@helia/libp2p'
 import type { Identify } from '@libp2p/identify'
@@ -5,14 +6,17 @@ import type { KadDHT } from '@libp2p/kad-dht'
 import type { Ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { join } from 'node:path'
-import { MercuryError, StoreError } from '../../errors.ts'
+import { StoreError } from '../../errors.ts'
 import { createGroupCommit } from '../../store/group-commit.ts'
 import { makePrivateDirectory } from '../private-directory.ts'
 import { stayConnected } from './bootstrap.ts'
+import { createCircuit, groupByRelay } from './circuit.ts'
 import { guardRecords } from './dht-records.ts'
 import { publicOnly } from './dial-policy.ts'
+import { InvalidAddressError } from './invalid-address.ts'
 import { heartbeatStopper, stopAddressTimer } from './leftover-timers.ts'
-import { loadDatastore, loadNodePackages, loadPubsub } from './packages.ts'
+import { loadDatastore, loadNodePackages, loadPubsub, loadWebSockets } from './packages.ts'
+import { createRelayServer, type RelayOptions } from './relay-server.ts'
 
 export const AMINO_DHT = '/ipfs/kad/1.0.0'
 export const LAN_DHT = '/ipfs/lan/kad/1.0.0'
@@ -22,6 +26,7 @@ export type HeliaServices = {
   ping: Ping
   dht: KadDHT
   pubsub?: GossipSub
+  relay?: CircuitRelayService
 }
 
 /** A Helia whose libp2p has what the adapters here use. */
@@ -32,7 +37,7 @@ export interface HeliaNodeOptions {
   location?: string
   /** The 32-byte Ed25519 seed of the peer identity; without it a persistent node makes one and keeps it, another has a new one each time. */
   peerKey?: Uint8Array
-  /** Multiaddrs to listen on. @default a free TCP port of 127.0.0.1 */
+  /** Multiaddrs of TCP (`/ip4/…/tcp/4001`) or WebSocket (`/ip4/…/tcp/4002/ws`) to listen on. @default a free TCP port of 127.0.0.1 */
   listen?: readonly string[]
   /** Multiaddrs to announce instead of those it listens on. */
   announce?: readonly string[]
@@ -46,6 +51,10 @@ export interface HeliaNodeOptions {
   allowPrivate?: boolean
   /** Run gossipsub too. @default false */
   pubsub?: boolean
+  /** Relay connections to the peers that it allows, within the limits of relay-server.ts. @default to nobody */
+  relay?: RelayOptions
+  /** Multiaddrs of relays, each with its peer ID, through which this node is reached, too; a reservation is kept at each of at most 4. @default none */
+  relays?: readonly string[]
 }
 
 export interface HeliaNode {
@@ -60,21 +69,14 @@ export interface HeliaNode {
   close(): Promise<void>
 }
 
-/** A multiaddr that was given does not parse. */
-export class InvalidAddressError extends MercuryError {
-  override readonly name = 'InvalidAddressError'
-  constructor(address: string, options?: ErrorOptions) {
-    super('INVALID_ADDRESS', `not a multiaddr: ${address.slice(0, 128)}`, options)
-  }
-}
-
 /**
- * Starts an IPFS node: Helia with Bitswap and a DHT over TCP, Noise and Yamux. It names no host: whom it knows, the caller says.
+ * Starts an IPFS node: Helia with Bitswap and a DHT over TCP, Noise and Yamux, and over WebSocket where an address says so. It names no host: whom it knows, the caller says.
+ * Others are dialled through their relays, too; Bitswap goes that way within the limits of the relay.
  *
  * @throws MissingDependencyError, InvalidAddressError, StoreLockedError, StoreError
  */
 export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<HeliaNode> => {
-  const { listen = ['/ip4/127.0.0.1/tcp/0'], announce = [], bootstrap = [], dht = 'client', allowPrivate = false, dhtProtocol = allowPrivate ? LAN_DHT : AMINO_DHT } = options
+  const { listen = ['/ip4/127.0.0.1/tcp/0'], announce = [], bootstrap = [], relays = [], dht = 'client', allowPrivate = false, dhtProtocol = allowPrivate ? LAN_DHT : AMINO_DHT } = options
   const packages = await loadNodePackages()
   const pubsub = options.pubsub ? await loadPubsub() : undefined
   const parse = (address: string): Multiaddr => {
@@ -85,7 +87,12 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
     }
   }
   const bootstrapAddresses = bootstrap.map(parse)
-  for (const address of [...listen, ...announce]) parse(address)
+  announce.forEach(parse)
+  const relayAddresses = relays.map(parse)
+  const addressesByRelay = groupByRelay(relayAddresses)
+  const webSockets = [...listen.map(parse), ...bootstrapAddresses, ...relayAddresses].some(isWebSocket) ? (await loadWebSockets()).webSockets : undefined
+  const circuit = createCircuit(packages)
+  const relay = options.relay && createRelayServer(options.relay, packages)
 
   const privateKey = options.peerKey && await packages.generateKeyPairFromSeed('Ed25519', options.peerKey)
   const disk = options.location === undefined ? undefined : await openDisk(options.location)
@@ -98,10 +105,10 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
   const helia = packages.withBitswap(packages.withLibp2pLight<typeof light, HeliaServices>(light, {
     ...(privateKey ? { privateKey } : {}),
     addresses: { listen: [...listen], announce: [...announce] },
-    transports: [packages.tcp()],
+    transports: [packages.tcp(), circuit.transport, ...(webSockets ? [webSockets()] : [])],
     connectionEncrypters: [packages.noise()],
     streamMuxers: [packages.yamux()],
-    connectionGater: allowPrivate ? {} : publicOnly,
+    connectionGater: { ...(allowPrivate ? {} : publicOnly), ...relay?.gate },
     // On one machine or behind one router many peers share an address.
     ...(allowPrivate ? { connectionManager: { inboundConnectionThreshold: 1_000, maxIncomingPendingConnections: 1_000 } } : {}),
     services: {
@@ -118,12 +125,14 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
         })
         return guardRecords(service(components), components.datastore)
       },
-      ...(pubsub ? { pubsub: (components) => (gossip = pubsub.gossipsub()(components)) } : {})
+      ...(pubsub ? { pubsub: (components) => (gossip = pubsub.gossipsub()(components)) } : {}),
+      ...(relay ? { relay: relay.service } : {})
     }
-  })) as NetworkedHelia
+  }), { runOnLimitedConnections: true }) as NetworkedHelia
 
   const closing = new AbortController()
   let connecting: Promise<void> | undefined
+  let reserving: Promise<unknown> | undefined
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     closing.abort()
@@ -132,6 +141,8 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
     try {
       await helia.stop()
     } finally {
+      await reserving
+      circuit.release()
       stopHeartbeat()
       if (addressManager) stopAddressTimer(addressManager)
       await disk?.close()
@@ -144,6 +155,7 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
     throw error
   }
   if (bootstrapAddresses.length > 0) connecting = stayConnected(helia.libp2p, bootstrapAddresses, closing.signal)
+  reserving = Promise.all([...addressesByRelay.values()].map(async (addresses) => circuit.stayReserved(addresses, closing.signal)))
   return {
     helia,
     peerId: helia.libp2p.peerId.toString(),
@@ -154,6 +166,8 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
     close: async () => (closed ??= close())
   }
 }
+
+const isWebSocket = (address: Multiaddr): boolean => address.getComponents().some(({ name }) => name === 'ws' || name === 'wss')
 
 /** Blocks that are put at the same time share one fsync. */
 const openDisk = async (location: string) => {
