@@ -32,6 +32,7 @@ export const leave = async (signer: Signer, where: string | undefined, { onProgr
     fields: (document) => ({ homes: (document?.homes ?? []).filter((entry) => !isLeft(homeOf(entry))) }),
     before: (next) => tellLeft(left, next, homes, parts)
   }, parts) : undefined
+  if (!isListed && head) await tellLeft(left, head, homes, parts)
   const ended = await endAll(left, signer, homes, { signal }, parts)
   for (const one of ended) onProgress?.({ type: 'ended', ended: one })
   await parts.store.delete(leaveKey(signer.id), { signal })

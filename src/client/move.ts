@@ -97,7 +97,8 @@ class Move {
 
     await begin('withdraw')
     const newest = await parts.state.head(signer.id, { now: parts.clock(), signal })
-    const isAlone = newest?.document.homes?.length === 1
+    const isAlone = newest !== undefined && newest.document.homes?.length === 1
+    if (isAlone) await tellLeft(from, newest, homes, parts)
     const published = isAlone ? added : await this.publish(home, () => [acceptance], (next) => tellLeft(from, next, homes, parts))
 
     await begin('end')
