@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { AMINO_DHT, createHeliaRouter, createHeliaStore, createPubsubRouter, openHeliaNode, type HeliaNode, type NetworkedHelia, type RelayOptions } from './adapters/helia/index.ts'
+import { createHomeTransport } from './adapters/home-transport.ts'
 import { isPrivateHost } from './adapters/private-address.ts'
 import { makePrivateDirectory } from './adapters/private-directory.ts'
 import { createProfiles, type Profiles, type ProfilesOptions } from './client/profiles.ts'
@@ -53,6 +54,8 @@ export interface MercuryOptions extends LayoutOptions, Pick<ProfilesOptions, 'ca
   dhtProtocol?: string
   /** Dial private addresses. @default only in a network of its own */
   allowPrivate?: boolean
+  /** Send versions of a profile to the homes that it lists, ask them, join and leave them; a home itself does not. @default unless `offline` */
+  asksHomes?: boolean
   /** Relay connections to the peers that it allows. @default to nobody */
   relay?: RelayOptions
   /** Multiaddrs of relays, at most 4, each with its peer ID, through which this node is reached, too: one's homes. @default none */
@@ -114,7 +117,7 @@ export const openMercury = async (options: MercuryOptions): Promise<Mercury> => 
 type Keep = PlaceContext['keep']
 
 const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise<void>): Promise<Mercury> => {
-  const { directory, offline = false, signers, env = process.env, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs } = options
+  const { directory, offline = false, asksHomes = !offline, signers, env = process.env, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs } = options
   const layout = readLayout(options)
   const needsNode = [...layout.blocks, ...layout.routers].some(isOwnNode)
   await makeDirectories(directory, [...(layout.state.type === 'level' ? ['state'] : []), ...(needsNode ? ['blocks', 'datastore'] : [])])
@@ -124,7 +127,8 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
   const node = needsNode && !offline ? await openNode(options, layout, keep) : undefined
   const blocks = assembleBlocks(await inOrder(withOneOfGateways(layout.blocks), (place) => openBlocks(place, node, places, offline)), keep)
   const routers = await inOrder(layout.routers, (place) => openRouter(place, node, places, offline))
-  const profiles = keep(createProfiles({ blocks, routers, state, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }))
+  const homes = asksHomes ? keep(createHomeTransport({ allowPrivate: options.allowPrivate ?? isOwnNetwork(options) })) : undefined
+  const profiles = keep(createProfiles({ homes, blocks, routers, state, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }))
   let closed: Promise<void> | undefined
   return {
     profiles,
@@ -164,13 +168,15 @@ const openRouter = async (place: Place, node: HeliaNode | undefined, context: Pl
 }
 
 const openNode = async ({ directory, listen, announce, bootstrap, dht, dhtProtocol, allowPrivate, peerKey, relay, relays, signal }: MercuryOptions, layout: Layout, keep: Keep): Promise<HeliaNode> => {
-  const isOwnNetwork = dhtProtocol === undefined ? (bootstrap ?? []).some(isPrivateAddress) : dhtProtocol !== AMINO_DHT
-  const peers = bootstrap ?? (isOwnNetwork ? [] : AMINO_BOOTSTRAP)
+  const isOwn = isOwnNetwork({ dhtProtocol, bootstrap })
+  const peers = bootstrap ?? (isOwn ? [] : AMINO_BOOTSTRAP)
   const pubsub = layout.routers.some(({ type }) => type === 'pubsub')
-  const node = keep(await openHeliaNode({ location: directory, listen, announce, bootstrap: peers, dht, dhtProtocol, pubsub, allowPrivate: allowPrivate ?? isOwnNetwork, peerKey, relay, relays }))
+  const node = keep(await openHeliaNode({ location: directory, listen, announce, bootstrap: peers, dht, dhtProtocol, pubsub, allowPrivate: allowPrivate ?? isOwn, peerKey, relay, relays }))
   if (peers.length > 0) await firstPeer(node, signal)
   return node
 }
+
+const isOwnNetwork = ({ dhtProtocol, bootstrap = [] }: Pick<MercuryOptions, 'dhtProtocol' | 'bootstrap'>): boolean => (dhtProtocol === undefined ? bootstrap.some(isPrivateAddress) : dhtProtocol !== AMINO_DHT)
 
 const openOfflineNodeBlocks = async ({ directory, keep }: PlaceContext): Promise<HashStore> => {
   const [{ createBlockstore }, { openLevelStore }] = await Promise.all([import('./adapters/helia/blockstore.ts'), import('./adapters/level.ts')])

@@ -7,6 +7,7 @@ import type { Ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { join } from 'node:path'
 import { StoreError } from '../../errors.ts'
+import { MINUTE_MS } from '../../limits.ts'
 import { createGroupCommit } from '../../store/group-commit.ts'
 import { makePrivateDirectory } from '../private-directory.ts'
 import { stayConnected } from './bootstrap.ts'
@@ -17,6 +18,7 @@ import { InvalidAddressError } from './invalid-address.ts'
 import { heartbeatStopper, stopAddressTimer } from './leftover-timers.ts'
 import { loadDatastore, loadNodePackages, loadPubsub, loadWebSockets } from './packages.ts'
 import { createRelayServer, type RelayOptions } from './relay-server.ts'
+import { createWebSockets } from './web-socket.ts'
 
 export const AMINO_DHT = '/ipfs/kad/1.0.0'
 export const LAN_DHT = '/ipfs/lan/kad/1.0.0'
@@ -105,7 +107,7 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
   const helia = packages.withBitswap(packages.withLibp2pLight<typeof light, HeliaServices>(light, {
     ...(privateKey ? { privateKey } : {}),
     addresses: { listen: [...listen], announce: [...announce] },
-    transports: [packages.tcp(), circuit.transport, ...(webSockets ? [webSockets()] : [])],
+    transports: [packages.tcp(), circuit.transport, ...(webSockets ? [createWebSockets(webSockets)] : [])],
     connectionEncrypters: [packages.noise()],
     streamMuxers: [packages.yamux()],
     connectionGater: { ...(allowPrivate ? {} : publicOnly), ...relay?.gate },
@@ -138,10 +140,13 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
     closing.abort()
     await connecting
     const stopHeartbeat = heartbeatStopper(gossip)
+    // libp2p waits for connections to close by a timer that does not keep a process running.
+    const running = setTimeout(() => undefined, MINUTE_MS)
     try {
       await helia.stop()
     } finally {
       await reserving
+      clearTimeout(running)
       circuit.release()
       stopHeartbeat()
       if (addressManager) stopAddressTimer(addressManager)
