@@ -13,7 +13,7 @@ import type { NameRouter } from '../naming/name-router.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import { Lease } from './books/lease.ts'
-import { storedDocument, type ServedProfiles } from './books/served-profiles.ts'
+import { storedDocument } from './books/served-profiles.ts'
 import { createChangeLog, type ChangeLog } from './change-log.ts'
 import { openEventFeed, type EventFeed } from './event-feed.ts'
 import { createHostingBooks, type HostingBooks } from './hosting-books.ts'
@@ -26,6 +26,7 @@ import { publicRoutes } from './public-routes.ts'
 import type { LimitSettings } from './request-limits.ts'
 import { backupsRoutes } from './routes/backups.ts'
 import { hostingRoutes } from './routes/hosting.ts'
+import { successionRoutes } from './routes/succession.ts'
 import { openServer, type HomeServer } from './server.ts'
 import { readSettings, type HomeSettings } from './settings.ts'
 import { createStrangerRecords } from './stranger-records.ts'
@@ -99,7 +100,7 @@ export interface Home extends HomeOperator {
 export const createHome = async (options: HomeOptions): Promise<Home> => {
   const { signer, profiles, state, blocks, routers = [], addresses: nodeAddresses = () => [], peer, clock = Date.now, onError } = options
   const settings = readSettings(options.settings ?? {})
-  const books = createHostingBooks({ home: signer, state, blocks, profiles: profiles as Profiles & ServedProfiles, settings, clock })
+  const books = createHostingBooks({ home: signer, state, blocks, profiles, settings, clock })
   const closing = new AbortController()
   const changes = createChangeLog({ state, hosting: books.hosting, clock })
   const feed = openEventFeed(changes, { onError: (error) => onError?.(error, 'changes') })
@@ -126,6 +127,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     metrics.gauge('hosted_profiles', 'Profiles that are offered a place or have one.', async () => books.agreements.count())
     const routes = withOpenApi([
       ...publicRoutes({ profiles, blocks, state, hosting: books.hosting, strangers, metrics, changes, feed, home: signer.id, clock, page: () => ({ id: signer.id, link: link(), policy: settings.policy, ...(settings.name === undefined ? {} : { name: settings.name }) }) }),
+      ...successionRoutes(books),
       ...hostingRoutes(parts),
       ...backupsRoutes(parts)
     ], { version: options.version ?? '0.0.0' })

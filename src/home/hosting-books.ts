@@ -1,14 +1,15 @@
-import { keepKey } from '../client/schedule.ts'
-import { decodeFloor } from '../naming/floor.ts'
 import { decodeCborMap } from '../cbor.ts'
+import { keepKey } from '../client/schedule.ts'
 import { MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { MessageSigner } from '../identity/signed-map.ts'
+import { decodeFloor } from '../naming/floor.ts'
 import { documentCid, type ProfileDocument } from '../profile/document.ts'
 import { createGroupCommit } from '../store/group-commit.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import { createPrefixStore } from '../store/prefix-store.ts'
+import { peerKey } from './books/agreement-entry.ts'
 import { Agreements } from './books/agreements.ts'
 import { Backups } from './books/backups.ts'
 import { Bans } from './books/bans.ts'
@@ -20,7 +21,7 @@ import type { ServedProfiles } from './books/served-profiles.ts'
 import { Uploads } from './books/uploads.ts'
 import { UsageBook } from './books/usage.ts'
 import { Vouchers } from './books/vouchers.ts'
-import { peerKey } from './books/agreement-entry.ts'
+import { witnessed } from './books/witness.ts'
 import type { Hosting } from './hosting.ts'
 import type { HomeSettings } from './settings.ts'
 
@@ -53,6 +54,8 @@ export interface HostingBooks {
   readonly hosting: Hosting
   /** Whether the home relays for a libp2p peer: that of somebody whom it hosts. @param peer the ID of its key */
   relaysFor(peer: ProfileId, options?: BookOptions): Promise<boolean>
+  /** Whether the home has, or had, anything to do with a profile: an agreement, or one of its versions here. */
+  isKnown(id: ProfileId, options?: BookOptions): Promise<boolean>
   /** Waits for the writes under way. */
   close(): Promise<void>
 }
@@ -108,6 +111,10 @@ export const createHostingBooks = ({ home, state, blocks, profiles, settings, cl
     async relaysFor (peer, { signal } = {}) {
       for await (const _ of store.entries({ prefix: peerKey(peer, '' as ProfileId), limit: 1 }, { signal })) return true
       return false
+    },
+    async isKnown (id, options) {
+      if (await witnessed(id, { store }, options) !== undefined) return true
+      return isKept(id, options)
     },
     async close () {
       await store.close()

@@ -5,6 +5,7 @@ import { createHomeClient, type HomeClient } from '../../src/hosting/home-client
 import type { HomeTransport } from '../../src/hosting/home-transport.ts'
 import type { AgreementRequest } from '../../src/hosting/agreement.ts'
 import { signerOf } from '../client/world.ts'
+import { openValidatedFetch } from './validated-fetch.ts'
 
 export interface RunningHome {
   readonly home: Home
@@ -26,7 +27,7 @@ export const openHome = async ({ state = createMemoryStore(), blocks = createHas
     url,
     profiles,
     state,
-    client: createHomeClient({ transport: plainTransport, urls: [url], trusted: true, clock }),
+    client: createHomeClient({ transport: await validatedTransport(home.url!), urls: [url], trusted: true, clock }),
     async close () {
       await home.close()
       await profiles.close()
@@ -34,13 +35,18 @@ export const openHome = async ({ state = createMemoryStore(), blocks = createHas
   }
 }
 
-/** The platform's `fetch`, for servers that the test itself runs. */
-export const plainTransport: HomeTransport = {
-  async send ({ url, method, headers, body }, { signal } = {}) {
-    const response = await fetch(url, { method, headers, redirect: 'manual', ...(body ? { body } : {}), ...(signal ? { signal } : {}) })
-    return { status: response.status, headers: Object.fromEntries(response.headers), body: new Uint8Array(await response.arrayBuffer()) }
-  },
-  close: async () => {}
+/** Holds the home to its own description in everything that its answers are. */
+const validatedTransport = async (base: string): Promise<HomeTransport> => {
+  // A connection that was kept may be to a home that ran here before.
+  await fetch(base).catch(() => undefined)
+  const validated = await openValidatedFetch(base)
+  return {
+    async send ({ url, method, headers, body }, { signal } = {}) {
+      const response = await validated(url, { method, headers, redirect: 'manual', misuse: true, ...(body ? { body } : {}), ...(signal ? { signal } : {}) })
+      return { status: response.status, headers: Object.fromEntries(response.headers), body: new Uint8Array(await response.arrayBuffer()) }
+    },
+    close: async () => {}
+  }
 }
 
 /** What `persona` asks a home for. */

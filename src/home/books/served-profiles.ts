@@ -1,19 +1,12 @@
-import type { CID } from 'multiformats/cid'
 import type { Profiles } from '../../client/profiles.ts'
 import { decodeCborMap } from '../../cbor.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import { readKeptRecord } from '../../naming/record.ts'
 import type { ProfileDocument } from '../../profile/document.ts'
-import type { CarBlock } from '../../store/car.ts'
 import type { BookOptions } from './book.ts'
 
 /** What the books ask of the client whose profiles the home serves. */
-export interface ServedProfiles extends Pick<Profiles, 'stored'> {
-  /** Lets go of a profile: not relayed, not pinned, its record and document gone; what was seen of it that must never be unseen stays. */
-  forget(id: ProfileId, options?: BookOptions): Promise<void>
-  /** Holds verified blocks that the next version of `id` will link to, for a day. */
-  holdUpload(id: ProfileId, root: CID, blocks: readonly CarBlock[], options?: BookOptions): Promise<void>
-}
+export type ServedProfiles = Pick<Profiles, 'stored' | 'forget' | 'holdUpload'>
 
 /** The document of the newest version kept here, as it stands: it was verified on its way in. @returns `undefined` when there is none */
 export const storedDocument = async (id: ProfileId, profiles: Pick<Profiles, 'stored'>, options: BookOptions = {}): Promise<ProfileDocument | undefined> => {

@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { LimitError, MercuryError, checkLimit } from '../../errors.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import { MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_BYTES, MAX_BLOCK_BYTES, MAX_PINNED_BLOCKS, MAX_PINNED_BYTES, MAX_PINNED_DEPTH } from '../../limits.ts'
-import { isIdentity, verifyBlock } from '../../store/block.ts'
+import { BlockMismatchError, isIdentity, verifyBlock } from '../../store/block.ts'
 import { linksOf } from '../../store/block-links.ts'
 import { parseCar, type CarBlock } from '../../store/car.ts'
 import { changing, type BookParts, type ChangeOptions } from './book.ts'
@@ -54,7 +54,7 @@ export class Uploads {
  * Reads a CAR that a stranger made: caps first, every block hashed, one root, and nothing that the root does not lead to. What it leads to may be elsewhere.
  *
  * @throws LimitError over 16 MiB, 4,096 blocks in the CAR, 1 MiB a block; 8 MiB, 1,024 blocks or 32 levels behind the root;
- * InvalidUploadError, BlockMismatchError, UnsupportedError for a hash or a codec that is not known, and what {@link linksOf} throws
+ * InvalidUploadError, UnsupportedError for a hash or a codec that is not known, and what {@link linksOf} throws
  */
 export const readUpload = async (car: Uint8Array): Promise<Upload> => {
   checkLimit('upload bytes', MAX_ARCHIVE_BYTES, car.byteLength)
@@ -66,13 +66,17 @@ export const readUpload = async (car: Uint8Array): Promise<Upload> => {
   for (const block of blocks) {
     if (++count > MAX_ARCHIVE_BLOCKS) throw new LimitError('upload blocks', MAX_ARCHIVE_BLOCKS, count)
     checkLimit('block bytes', MAX_BLOCK_BYTES, block.bytes.byteLength)
-    await verifyBlock(block.cid, block.bytes)
+    await verifyBlock(block.cid, block.bytes).catch(asInvalid)
     byHash.set(nameOf(block.cid), block)
   }
   const reached = reach(root, byHash)
   if (reached.size !== byHash.size) throw new InvalidUploadError('it holds blocks that its root does not lead to')
   const kept = [...reached.values()].filter(({ cid }) => !isIdentity(cid))
   return { root, blocks: kept, bytes: kept.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) }
+}
+
+const asInvalid = (error: unknown): never => {
+  throw error instanceof BlockMismatchError ? new InvalidUploadError('a block does not hash to its CID', { cause: error }) : error
 }
 
 /** Breadth first, each block once, within the limits of what is pinned for a profile. */

@@ -347,7 +347,7 @@ test('whatever happens in whatever order, the count and the indexes say what the
         if (step === 'ban') return books.bans.ban(persona.id, '')
         if (step === 'unban') return books.bans.unban(persona.id)
         if (step === 'chores') return books.chores.run()
-        for (const { sleep } of processes) sleep(11 * DAY_MS)
+        return processes.map(({ sleep }) => sleep(11 * DAY_MS))
       }
       await doIt().catch(() => undefined)
     }

@@ -1,6 +1,5 @@
 import { createHashStore, createMemoryStore, createProfiles, type HashStore, type KeyValueStore, type Profiles, type Signer } from '../../../src/index.ts'
 import { createHostingBooks, type HostingBooks } from '../../../src/home/hosting-books.ts'
-import type { ServedProfiles } from '../../../src/home/books/served-profiles.ts'
 import { readSettings, type HomeSettings } from '../../../src/home/settings.ts'
 import { NOON, signerOf } from '../../client/world.ts'
 
@@ -19,7 +18,7 @@ export const openBooks = async ({ state = createMemoryStore(), blocks = createHa
   const clock = (): number => now
   const signer = home ?? await signerOf(1)
   const profiles = createProfiles({ blocks, routers: [], state, clock, volatile: true })
-  const books = createHostingBooks({ home: signer, state, blocks, profiles: profiles as Profiles & ServedProfiles, settings: readSettings({ policy: 'open', ...settings }), clock })
+  const books = createHostingBooks({ home: signer, state, blocks, profiles, settings: readSettings({ policy: 'open', ...settings }), clock })
   return { ...books, home: signer, profiles, state, blocks, now: clock, sleep: (ms) => { now += ms } }
 }
 
