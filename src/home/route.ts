@@ -8,7 +8,7 @@ export type RouteMethod = 'GET' | 'PUT' | 'POST' | 'DELETE'
 export interface RouteRequest {
   /** `HEAD` is answered by the route for `GET`, and sees it here. */
   readonly method: string
-  /** What stands for `{…}` at the end of the pattern, percent-decoded; empty where the pattern has none. */
+  /** What stands for `{…}` in the pattern, percent-decoded; empty where the pattern has none. */
   readonly parameter: string
   readonly query: URLSearchParams
   readonly headers: IncomingHttpHeaders
@@ -40,7 +40,7 @@ export interface Answer {
 /** One method of one path. */
 export interface Route {
   readonly method: RouteMethod
-  /** Such as `/ipfs/{cid}`: at most one parameter, as the last segment. */
+  /** Such as `/ipfs/{cid}`: at most one parameter, as the last segment or the one before it. */
   readonly pattern: string
   readonly operation: Operation
   handle(request: RouteRequest): Answer | Promise<Answer>
@@ -54,7 +54,7 @@ export interface RoutedPath {
   readonly methods: string
 }
 
-/** Finds the routes of a path in one look-up or two. */
+/** Finds the routes of a path in three look-ups at most. */
 export interface RouteTable {
   /** @returns the path's routes, and what stands for the parameter, still percent-encoded */
   find(path: string): { path: RoutedPath; parameter: string } | undefined
@@ -73,7 +73,10 @@ export const createRouteTable = (routes: readonly Route[]): RouteTable => {
       if (exact) return { path: exact, parameter: '' }
       const slash = path.lastIndexOf('/') + 1
       const found = slash < path.length ? byKey.get(path.slice(0, slash) + ANY) : undefined
-      return found && { path: found, parameter: path.slice(slash) }
+      if (found) return { path: found, parameter: path.slice(slash) }
+      const before = path.lastIndexOf('/', slash - 2) + 1
+      const inner = before > 0 && before < slash - 1 ? byKey.get(path.slice(0, before) + ANY + path.slice(slash - 1)) : undefined
+      return inner && { path: inner, parameter: path.slice(before, slash - 1) }
     }
   }
 }
@@ -84,8 +87,8 @@ const methodsOf = ({ method }: Route): string[] => (method === 'GET' ? ['GET', '
 const ANY = ' '
 
 const keyOf = (pattern: string): string => {
-  const key = pattern.replace(/\/\{\w+\}$/, `/${ANY}`)
-  if (!key.startsWith('/') || /[{}]/.test(key)) throw new MercuryError('INVALID_ARGUMENT', `${pattern} is no pattern: its parameter is the last segment`)
+  const key = pattern.replace(/\/\{\w+\}(?=(\/[^/]+)?$)/, `/${ANY}`)
+  if (!key.startsWith('/') || /[{}]/.test(key)) throw new MercuryError('INVALID_ARGUMENT', `${pattern} is no pattern: its parameter is the last segment, or the one before it`)
   return key
 }
 
