@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openHeliaNode, type HeliaNode } from '../../src/adapters/helia/index.ts'
-import { HELIA_PACKAGES, PUBSUB_PACKAGES } from '../../src/adapters/helia/packages.ts'
+import { HELIA_PACKAGES, PUBSUB_PACKAGES, WEBSOCKET_PACKAGES } from '../../src/adapters/helia/packages.ts'
 import { knows, openNetwork, peersOf } from '../network.ts'
 
 const opened: HeliaNode[] = []
@@ -115,7 +115,10 @@ describe('openHeliaNode', () => {
       import { openNetwork } from './test/network.ts'
       import { createHeliaStore, createHeliaRouter, createPubsubRouter } from './src/adapters/helia/index.ts'
       const network = await openNetwork(3, { node: { pubsub: true } })
-      await network.join({ location: ${JSON.stringify(location)} })
+      const home = await network.join({ location: ${JSON.stringify(location)}, listen: ['/ip4/127.0.0.1/tcp/0/ws'], relay: { allows: () => true } })
+      const persona = await network.join({ listen: [], announce: [], relays: home.addresses() })
+      while (persona.addresses().length === 0) await new Promise(setImmediate)
+      await (await network.join()).dial(persona.addresses()[0])
       const adapters = network.nodes.flatMap(({ helia }) => [createHeliaStore(helia), createHeliaRouter(helia), createPubsubRouter(helia)])
       await Promise.all(adapters.map((adapter) => adapter.close()))
       await network.close()
@@ -126,7 +129,7 @@ describe('openHeliaNode', () => {
     expect({ code, output }).toEqual({ code: 0, output: '\n' })
   })
 
-  test.each(['helia', '@libp2p/kad-dht', 'blockstore-core', 'interface-datastore', 'datastore-level', '@libp2p/gossipsub'])('names the install line when %s is missing', async (missing) => {
+  test.each(['helia', '@libp2p/kad-dht', 'blockstore-core', 'interface-datastore', 'datastore-level', '@libp2p/gossipsub', '@libp2p/circuit-relay-v2', '@libp2p/websockets'])('names the install line when %s is missing', async (missing) => {
     const hooks = `data:text/javascript,${encodeURIComponent(`
       import { registerHooks } from 'node:module'
       const resolve = (specifier, context, next) => {
@@ -139,7 +142,7 @@ describe('openHeliaNode', () => {
       import { createHeliaRouter, openHeliaNode } from './src/adapters/helia/index.ts'
       import { createSigner } from './src/identity/signer.ts'
       try {
-        const node = await openHeliaNode({ location: ${JSON.stringify(await temporary())}, pubsub: true })
+        const node = await openHeliaNode({ location: ${JSON.stringify(await temporary())}, pubsub: true, listen: ['/ip4/127.0.0.1/tcp/0/ws'] })
         for await (const _ of createHeliaRouter(node.helia).get((await createSigner(new Uint8Array(32))).id));
       } catch (error) {
         console.log(error.code, error.message)
@@ -153,7 +156,7 @@ describe('openHeliaNode', () => {
   })
 
   test('the install line has the versions that this repository is tested with', async () => {
-    for (const line of [...HELIA_PACKAGES, ...PUBSUB_PACKAGES]) {
+    for (const line of [...HELIA_PACKAGES, ...PUBSUB_PACKAGES, ...WEBSOCKET_PACKAGES]) {
       const name = line.slice(0, line.lastIndexOf('@'))
       const { version } = JSON.parse(await readFile(`node_modules/${name}/package.json`, 'utf8')) as { version: string }
       expect(line).toBe(`${name}@${version}`)

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
+import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { StreamMessageEvent } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import * as raw from 'multiformats/codecs/raw'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createHeliaStore, openHeliaNode, type HeliaNode, type HeliaNodeOptions } from '../../src/adapters/helia/index.ts'
-import { MAX_RELAYED_BYTES, MAX_RELAYED_MS, RELAY_RESERVATION_MS } from '../../src/adapters/helia/relay-server.ts'
+import { MAX_RELAYED_BYTES, RELAY_RESERVATION_MS } from '../../src/adapters/helia/relay-server.ts'
 import { putBlock } from '../../src/index.ts'
 
 const opened: HeliaNode[] = []
@@ -69,19 +69,19 @@ const reserve = async (node: HeliaNode, home: HeliaNode): Promise<number[]> => {
 }
 
 describe('a relay', () => {
-  test('makes a node that only dials out reachable, for Bitswap too, within limits that its two ends are told', async () => {
+  test('makes a node that only dials out reachable, for Bitswap too', async () => {
     const { home, allowed } = await openHome()
     const persona = await openPersona(allowed, home.addresses())
     const address = await reachedThrough(persona)
     expect(address).toBe(`${home.addresses()[0]}/p2p-circuit/p2p/${persona.peerId}`)
     expect(persona.addresses()).toEqual([address])
 
-    const reader = await open()
+    const reader = await open({ listen: [] })
     await reader.dial(address)
     const [connection] = reader.helia.libp2p.getConnections().filter(({ remotePeer }) => remotePeer.toString() === persona.peerId)
     expect(connection!.remoteAddr.toString()).toBe(address)
-    expect(Number(connection!.limits!.bytes)).toBeGreaterThan(MAX_RELAYED_BYTES - 65_536)
-    expect(Number(connection!.limits!.bytes)).toBeLessThanOrEqual(MAX_RELAYED_BYTES)
+    // Bitswap asks those whom it knows to speak it.
+    while ((await reader.helia.libp2p.peerStore.get(connection!.remotePeer)).protocols.length === 0) await delay(2)
     const cid = await putBlock(createHeliaStore(persona.helia, { announce: false }), new Uint8Array(500_000).fill(9), raw.code)
     expect(await createHeliaStore(reader.helia, { announce: false }).get(cid)).toEqual(new Uint8Array(500_000).fill(9))
   })
@@ -110,6 +110,27 @@ describe('a relay', () => {
     await reader.dial(address)
   })
 
+  test.each([[MAX_RELAYED_BYTES / 2, true], [MAX_RELAYED_BYTES, false]])('carries %i bytes one way: %s', async (length, carried) => {
+    const { home, allowed } = await openHome()
+    const persona = await openPersona(allowed, home.addresses())
+    let received = 0
+    await persona.helia.libp2p.handle('/sink/1', (stream) => { stream.addEventListener('message', ({ data }) => { received += data.byteLength }) })
+    const address = multiaddr(await reachedThrough(persona))
+    const reader = await open({ listen: [] })
+    const stream = await reader.helia.libp2p.dialProtocol(address, '/sink/1')
+    const closed = once(stream, 'close')
+    try {
+      for (let sent = 0; sent < length; sent += 65_536) if (!stream.send(new Uint8Array(65_536))) await stream.onDrain()
+      if (!carried) return void await closed.then(() => expect(received).toBeLessThan(length))
+      while (received < length) await delay(2)
+    } catch (error) {
+      if (carried) throw error
+    }
+    if (carried) expect(received).toBe(length)
+    else expect(received).toBeLessThan(length)
+    expect(stream.status === 'open').toBe(carried)
+  })
+
   test('keeps so many reservations, so long, and no more', async () => {
     const { home, allowed } = await openHome()
     const service = home.helia.libp2p.services.relay!
@@ -118,7 +139,6 @@ describe('a relay', () => {
     const before = Date.now()
     expect(await reserve(peers[0], home)).toEqual(OK)
     const [reservation] = [...service.reservations.values()]
-    expect(reservation!.limit).toEqual({ data: BigInt(MAX_RELAYED_BYTES), duration: MAX_RELAYED_MS })
     expect(reservation!.expiry.getTime() - before).toBeGreaterThanOrEqual(RELAY_RESERVATION_MS)
     // As many more as there is room for, but for one.
     for (let i = service.reservations.size; i < 255; i++) service.reservations.set({ toString: () => `peer ${i}` } as never, reservation!)
@@ -127,5 +147,61 @@ describe('a relay', () => {
     allowed.add(third.peerId)
     expect(await reserve(third, home)).toEqual(RESERVATION_REFUSED)
     expect(await reserve(peers[1], home)).toEqual(OK)
+  })
+})
+
+describe('a node that is reached through its home', () => {
+  test('reserves again when the home was away and is back', async () => {
+    const peerKey = new Uint8Array(32).fill(5)
+    const first = await openHeliaNode({ allowPrivate: true, peerKey, relay: { allows: () => true } })
+    const [address] = first.addresses()
+    const persona = await open({ listen: [], relays: [address!] })
+    await reachedThrough(persona)
+    await first.close()
+    while (circuitOf(persona) !== undefined) await delay(2)
+    await open({ peerKey, relay: { allows: () => true }, listen: [address!.slice(0, address!.indexOf('/p2p/'))] })
+    expect(await reachedThrough(persona)).toBe(`${address}/p2p-circuit/p2p/${persona.peerId}`)
+  })
+
+  test('keeps asking a home that did not relay to it yet', async () => {
+    const allowed = new Set<string>()
+    const { home, asked } = await openHome(allowed)
+    const persona = await open({ listen: [], relays: home.addresses() })
+    while (asked.length === 0) await delay(2)
+    expect(circuitOf(persona)).toBeUndefined()
+    allowed.add(persona.peerId)
+    await reachedThrough(persona)
+    expect(new Set(asked)).toEqual(new Set([persona.peerId]))
+  })
+
+  test('is opened though its home is away', async () => {
+    const home = await openHeliaNode({ allowPrivate: true })
+    const relays = home.addresses()
+    await home.close()
+    expect((await open({ listen: [], relays })).addresses()).toEqual([])
+  })
+
+  test('reserves at nobody whom it was not told of, who claims to relay a connection to it', async () => {
+    const asked: string[] = []
+    const claims = await open({ relay: { allows: (peerId) => asked.push(peerId) > 0 } })
+    const node = await open()
+    const stream = await claims.helia.libp2p.dialProtocol(multiaddr(node.addresses()[0]), RELAY_V2_STOP_CODEC)
+    while (stream.status === 'open') await delay(2)
+    expect(asked).toEqual([])
+    expect(circuitOf(node)).toBeUndefined()
+    // One who speaks to a relay looks for none of his own accord.
+    await node.dial(claims.addresses()[0]!)
+    await delay(50)
+    expect(asked).toEqual([])
+  })
+
+  test('takes relays with a peer ID, four at most', async () => {
+    await expect(openHeliaNode({ relays: ['/ip4/127.0.0.1/tcp/1'] })).rejects.toMatchObject({ code: 'INVALID_ADDRESS', message: 'not a multiaddr with a peer ID: /ip4/127.0.0.1/tcp/1' })
+    await expect(openHeliaNode({ relays: ['nonsense'] })).rejects.toMatchObject({ code: 'INVALID_ADDRESS' })
+    const peers = ['12D3KooWJc2AK65uZN7PBmC2GSQi1KQAaWLi8LPEPjPepKG8NVvQ', '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7', '12D3KooWRBcmWz9pJZ1LHAEpnjwKjKUiLMXtJEZ9Q3zxecwk4PNg', '12D3KooWKC2BFGEqeahH3Bvof2hfrWKXczQMgkpFaHKpTih2ZW8c']
+    const relays = peers.map((peer) => `/ip4/127.0.0.1/tcp/1/p2p/${peer}`)
+    await open({ relays: [...relays, ...relays] })
+    const fifth = await open({})
+    await expect(openHeliaNode({ relays: [...relays, fifth.addresses()[0]!] })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
   })
 })

@@ -73,7 +73,7 @@ export interface HeliaNode {
 
 /**
  * Starts an IPFS node: Helia with Bitswap and a DHT over TCP, Noise and Yamux, and over WebSocket where an address says so. It names no host: whom it knows, the caller says.
- * Others are dialled through their relays, too; Bitswap goes that way within the limits of the relay.
+ * Others are dialled through their relays, too.
  *
  * @throws MissingDependencyError, InvalidAddressError, StoreLockedError, StoreError
  */
@@ -130,7 +130,7 @@ export const openHeliaNode = async (options: HeliaNodeOptions = {}): Promise<Hel
       ...(pubsub ? { pubsub: (components) => (gossip = pubsub.gossipsub()(components)) } : {}),
       ...(relay ? { relay: relay.service } : {})
     }
-  }), { runOnLimitedConnections: true }) as NetworkedHelia
+  })) as NetworkedHelia
 
   const closing = new AbortController()
   let connecting: Promise<void> | undefined

@@ -1,5 +1,5 @@
 import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
-import type { Connection, ConnectionGater } from '@libp2p/interface'
+import type { Connection, ConnectionGater, Stream } from '@libp2p/interface'
 import { HOUR_MS, MINUTE_MS } from '../../limits.ts'
 
 export interface RelayOptions {
@@ -15,13 +15,19 @@ export const RELAY_RESERVATION_MS = HOUR_MS
 export const MAX_RELAYED_CONNECTIONS = 256
 /** Of them, those from one connection to this node. */
 export const MAX_RELAYED_FROM_CONNECTION = 16
-/** What one of them may carry, both ways together: a profile with all that is pinned for it, twice. */
+/** What one of them may carry each way: a profile with all that is pinned for it, twice. */
 export const MAX_RELAYED_BYTES = 16 * 1_048_576
 /** How long one of them may last. */
 export const MAX_RELAYED_MS = 10 * MINUTE_MS
 
 type CircuitPackage = typeof import('@libp2p/circuit-relay-v2')
 type ServiceFactory = ReturnType<CircuitPackage['circuitRelayServer']>
+
+/** What the service of circuit-relay-v2 4.2 has beside that which its type tells. */
+interface RelayService extends CircuitRelayService {
+  onHop(stream: Stream, connection: Connection): Promise<void>
+  stopHop(...request: unknown[]): Promise<Stream | undefined>
+}
 
 export interface RelayServer {
   readonly gate: ConnectionGater
@@ -32,6 +38,7 @@ export interface RelayServer {
  * Relays connections to the peers that `allows` names, so that they are reached although nobody can dial them.
  * What is relayed is encrypted between its two ends; what this node gives is bandwidth, within the limits above.
  *
+ * The limits of a connection are kept here and not told to its ends: libp2p runs next to nothing, Bitswap neither, over one that it knows to be limited.
  * A peer that is no longer allowed gets no further connection at once; one that is open ends within {@link MAX_RELAYED_MS}.
  *
  * @see https://github.com/libp2p/specs/blob/master/relay/circuit-v2.md
@@ -58,15 +65,36 @@ export const createRelayServer = ({ allows }: RelayOptions, { circuitRelayServer
     },
     service: (components) => {
       connections = () => components.connectionManager.getConnections()
-      return circuitRelayServer({
+      const service = circuitRelayServer({
         maxInboundHopStreams: MAX_RELAYED_FROM_CONNECTION,
-        reservations: {
-          maxReservations: MAX_RELAY_RESERVATIONS,
-          reservationTtl: RELAY_RESERVATION_MS,
-          defaultDataLimit: BigInt(MAX_RELAYED_BYTES),
-          defaultDurationLimit: MAX_RELAYED_MS
-        }
-      })(components)
+        reservations: { maxReservations: MAX_RELAY_RESERVATIONS, reservationTtl: RELAY_RESERVATION_MS, applyDefaultLimit: false }
+      })(components) as RelayService
+      const { onHop, stopHop } = service
+      service.onHop = async (stream, connection) => {
+        limit(stream)
+        return onHop(stream, connection)
+      }
+      service.stopHop = async (...request) => {
+        const stream = await stopHop.apply(service, request)
+        if (stream) limit(stream)
+        return stream
+      }
+      return service
     }
+  }
+}
+
+/** Breaks off what is sent over `stream` beyond its bytes and its time; the other side of the relayed connection goes with it. */
+const limit = (stream: Stream): void => {
+  const cut = (): void => stream.abort(new Error('the limit of a relayed connection is reached'))
+  const timer = setTimeout(cut, MAX_RELAYED_MS)
+  timer.unref()
+  stream.addEventListener('close', () => clearTimeout(timer))
+  const send = stream.send.bind(stream)
+  let left = MAX_RELAYED_BYTES
+  stream.send = (data) => {
+    left -= data.byteLength
+    if (left < 0) cut()
+    return send(data)
   }
 }
