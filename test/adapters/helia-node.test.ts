@@ -113,15 +113,16 @@ describe('openHeliaNode', () => {
     const location = await temporary()
     const { code, output } = await run(`
       import { openNetwork } from './test/network.ts'
-      import { createHeliaStore, createHeliaRouter, createPubsubRouter } from './src/adapters/helia/index.ts'
+      import { createHeliaStore, createHeliaRouter, createPubsubRouter, openHeliaNode } from './src/adapters/helia/index.ts'
       const network = await openNetwork(3, { node: { pubsub: true } })
-      const home = await network.join({ location: ${JSON.stringify(location)}, listen: ['/ip4/127.0.0.1/tcp/0/ws'], relay: { allows: () => true } })
-      const persona = await network.join({ listen: [], announce: [], relays: home.addresses() })
-      while (persona.addresses().length === 0) await new Promise(setImmediate)
-      await (await network.join()).dial(persona.addresses()[0])
+      const home = await network.join({ location: ${JSON.stringify(location)}, listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'], relay: { allows: () => true } })
+      const persona = await openHeliaNode({ allowPrivate: true, listen: [], relays: home.addresses() })
+      while (persona.addresses().length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+      const reader = await openHeliaNode({ allowPrivate: true, listen: [] })
+      await reader.dial(persona.addresses()[0])
       const adapters = network.nodes.flatMap(({ helia }) => [createHeliaStore(helia), createHeliaRouter(helia), createPubsubRouter(helia)])
       await Promise.all(adapters.map((adapter) => adapter.close()))
-      await network.close()
+      await Promise.all([network, persona, reader].map((part) => part.close()))
       // Timers of a millisecond that are still to fire do so before this one.
       await new Promise((resolve) => setTimeout(resolve, 20))
       console.log(process.getActiveResourcesInfo().filter((kind) => kind !== 'PipeWrap').join())
@@ -133,7 +134,7 @@ describe('openHeliaNode', () => {
     const hooks = `data:text/javascript,${encodeURIComponent(`
       import { registerHooks } from 'node:module'
       const resolve = (specifier, context, next) => {
-        if (specifier === '${missing}' && context.parentURL.includes('/src/')) throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
+        if (specifier === '${missing}' && context.parentURL.includes('/src/adapters/')) throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
         return next(specifier, context)
       }
       registerHooks({ resolve })
