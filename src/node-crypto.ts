@@ -2,7 +2,7 @@
 export interface NodeCrypto {
   createPublicKey(key: object): unknown
   createPrivateKey(key: object): unknown
-  verify(algorithm: null, data: Uint8Array, key: unknown, signature: Uint8Array): boolean
+  verify(algorithm: null, data: Uint8Array, key: unknown, signature: Uint8Array, callback: (error: Error | null, valid: boolean) => void): unknown
   sign(algorithm: null, data: Uint8Array, key: unknown): Uint8Array
   /** Since Node 20.12; other runtimes that have `node:crypto` may lack it. */
   hash?(algorithm: string, data: Uint8Array, encoding: 'buffer'): Uint8Array

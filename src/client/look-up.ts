@@ -1,7 +1,9 @@
+import { base32 } from 'multiformats/bases/base32'
+import { utf8 } from '../bytes.ts'
 import { ConflictError, MercuryError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { NotFoundError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
-import { raiseFloor } from '../naming/floor.ts'
+import { raiseFloor, type Floor } from '../naming/floor.ts'
 import type { NameRouter, ProfileCandidate } from '../naming/name-router.ts'
 import { raceRouters } from '../naming/race.ts'
 import { compareRecords, type IpnsRecord, type ProfileRecord } from '../naming/record.ts'
@@ -30,11 +32,13 @@ export interface LookupOptions {
 export interface Lookup {
   /** Verified and committed; absent when no verified version is known. */
   head: Head | undefined
+  /** The head's; where there is no head, that of a profile that was forgotten here. */
+  floor: Floor | undefined
   /** A newer authentic record is known, but its document could not be had. */
   behind: boolean
   /** The highest authentic record, where it points to something else than a profile document; only when that was asked for. */
   elsewhere?: IpnsRecord
-  /** Of the highest authentic record that is known, its document had or not. */
+  /** Of the highest authentic record that is known or was, its document had or not. */
   sequence: bigint | undefined
   fork: Fork | undefined
   answers: readonly RouterAnswer[]
@@ -65,23 +69,25 @@ export const lookUp = async (id: ProfileId, options: LookupOptions, parts: Looku
   const now = parts.clock()
   const { signal } = options
   const [known, unread] = await Promise.all([parts.state.head(id, { now, signal }), parts.state.unread(id, { now, signal })])
+  const floor = known ? known.floor : await parts.state.floor(id, { signal })
   const profiles: ProfileCandidate[] = []
-  const tally = await askRouters(id, await routersFor(known, options, parts, profiles), known, options, parts, now)
+  const tally = await askRouters(id, await routersFor(known, options, parts, profiles), floor, options, parts, now)
   const newest = newestOf([tally.best(), known && { record: known.record }, unread && { record: unread }])
-  const elsewhere = newest?.error && (!known || newest.record.sequence > known.floor.sequence) ? newest : undefined
+  const elsewhere = newest?.error && (!floor || newest.record.sequence > floor.sequence) ? newest : undefined
   if (elsewhere && !options.elsewhere) throw elsewhere.error
   const profile = elsewhere ? newestOf([tally.bestProfile(), unread && { record: unread }]) : newest
-  const { head, behind } = profile && !profile.error ? await settle(profile.record, known, { ...options, profiles }, parts) : { head: known, behind: false }
-  const answers = tally.answers(elsewhere || behind ? newest!.record : head?.record)
+  const { head, behind } = profile && !profile.error ? await settle(profile.record, { head: known, floor }, { ...options, profiles }, parts) : { head: known, behind: false }
+  const answers = tally.answers(elsewhere || behind ? newest!.record : (head?.record ?? (floor && pointingTo(floor))))
   const fork = head && (await forkOf(head, tally, options, parts, now))
   const confirmedBy = answers.find(({ outcome }) => outcome === 'found')?.router
   if (head && confirmedBy !== undefined && !behind && !elsewhere) await parts.state.confirm(head, { now, signal })
-  return { head, behind, sequence: newestOf([newest, head])?.record.sequence, fork, answers, confirmedBy, profiles, ...(elsewhere ? { elsewhere: elsewhere.record } : {}) }
+  return { head, floor: head?.floor ?? floor, behind, sequence: highest([newestOf([newest, head])?.record.sequence, floor?.sequence]), fork, answers, confirmedBy, profiles, ...(elsewhere ? { elsewhere: elsewhere.record } : {}) }
 }
 
 /** The error for a look-up without a head. */
-export const absence = (id: ProfileId, { answers, behind }: Lookup): MercuryError => {
+export const absence = (id: ProfileId, { answers, behind, floor }: Lookup): MercuryError => {
   if (behind) return new UnreachableError(id, answers, { what: `the record of ${id} was found, but nobody had its document` })
+  if (floor && answers.some(({ outcome }) => outcome === 'older')) return new UnreachableError(id, answers, { what: `nobody has a version of ${id} that is as new as ${floor.sequence}, which this device has seen` })
   return answers.length > 0 && answers.every(({ outcome }) => outcome === 'none') ? new NotFoundError(id, answers) : new UnreachableError(id, answers)
 }
 
@@ -117,11 +123,11 @@ const hearing = (router: NameRouter, profiles: ProfileCandidate[]): NameRouter =
   }
 }
 
-const askRouters = async (id: ProfileId, routers: readonly NameRouter[], known: Head | undefined, { policy, signal }: LookupOptions, { routerTimeoutMs }: LookupParts, now: number): Promise<Tally> => {
+const askRouters = async (id: ProfileId, routers: readonly NameRouter[], floor: Floor | undefined, { policy, signal }: LookupOptions, { routerTimeoutMs }: LookupParts, now: number): Promise<Tally> => {
   const tally = new Tally(id, routers.map(({ name }) => name), now)
   for await (const event of raceRouters(id, routers, { timeoutMs: routerTimeoutMs, signal })) {
     await tally.add(event)
-    if (policy === 'first' && event.type === 'end' && tally.gave(event.router, known?.record)) break
+    if (policy === 'first' && event.type === 'end' && tally.gave(event.router, floor)) break
   }
   return tally
 }
@@ -133,34 +139,49 @@ interface SettleOptions extends LookupOptions {
   profiles: readonly ProfileCandidate[]
 }
 
+/** What this device has of a profile: a floor without a head where it was forgotten. */
+interface Known {
+  readonly head: Head | undefined
+  readonly floor: Floor | undefined
+}
+
+/** What the record said that the floor was raised by. */
+const pointingTo = ({ sequence, cid }: Floor): Pick<IpnsRecord, 'sequence' | 'value'> => ({ sequence, value: utf8(`/ipfs/${cid.toString(base32)}`) })
+
+const highest = (sequences: readonly (bigint | undefined)[]): bigint | undefined => sequences.filter((sequence) => sequence !== undefined).reduce<bigint | undefined>((max, sequence) => (max === undefined || sequence > max ? sequence : max), undefined)
+
 /** Makes `newest` the head if it is above `known` and its document can be had. */
-const settle = async (newest: ProfileRecord, known: Head | undefined, options: SettleOptions, parts: LookupParts): Promise<{ head: Head | undefined; behind: boolean }> => {
+const settle = async (newest: ProfileRecord, known: Known, options: SettleOptions, parts: LookupParts): Promise<{ head: Head | undefined; behind: boolean }> => {
   const { state, clock } = parts
   const { signal } = options
-  let base = known
+  let { head: base, floor } = known
   let documentBytes: Uint8Array | undefined
   return retryOnConflict(CONFLICT_TRIES, async () => {
     if (base && compareRecords(newest, base.record) <= 0) return { head: base, behind: false }
-    if (base?.floor.gone && !newest.cid.equals(base.floor.cid)) return { head: base, behind: false }
+    if (floor && newest.sequence < floor.sequence) return { head: base, behind: false }
+    if (floor?.gone && !newest.cid.equals(floor.cid)) return { head: base, behind: false }
     documentBytes ??= newest.documentBytes ?? (base?.record.cid.equals(newest.cid) ? base.documentBytes : await fetchDocument(newest, options, parts))
     if (!documentBytes) {
       await state.keepUnread(newest, { now: clock(), signal })
       return { head: base, behind: true }
     }
     try {
-      return { head: await accept(newest, documentBytes, base, options, parts), behind: false }
+      return { head: await accept(newest, documentBytes, floor, options, parts), behind: false }
     } catch (error) {
-      if (error instanceof ConflictError) base = await state.head(newest.id, { now: clock(), signal })
+      if (error instanceof ConflictError) {
+        base = await state.head(newest.id, { now: clock(), signal })
+        floor = base ? base.floor : await state.floor(newest.id, { signal })
+      }
       throw error
     }
   })
 }
 
-const accept = async (record: ProfileRecord, documentBytes: Uint8Array, known: Head | undefined, { next, signal }: LookupOptions, { state, clock }: LookupParts): Promise<Head> => {
+const accept = async (record: ProfileRecord, documentBytes: Uint8Array, floor: Floor | undefined, { next, signal }: LookupOptions, { state, clock }: LookupParts): Promise<Head> => {
   try {
     const { document } = await verifyDocument(documentBytes, { id: record.id, cid: record.cid })
-    const head = { record, document, documentBytes, checkedAt: clock(), floor: raiseFloor(record.id, record, document, known?.floor, next) }
-    await state.commit(head, known?.floor, { signal })
+    const head = { record, document, documentBytes, checkedAt: clock(), floor: raiseFloor(record.id, record, document, floor, next) }
+    await state.commit(head, floor, { signal })
     return head
   } catch (error) {
     // The record is authentic: it is passed on even by who cannot read what it names.

@@ -14,8 +14,10 @@ import type { PinSet } from '../store/pins.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { uploadMedia } from './home-media.ts'
 import { homeTarget, homesOf, type KnownHomes, type ListedHome } from './known-homes.ts'
+import { PINS } from './parts.ts'
 import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 import type { Receipt } from './receipt.ts'
+import { keepKey } from './schedule.ts'
 
 const PREFIX = 'outbox/'
 /** Profiles in one page of the outbox. */
@@ -166,9 +168,20 @@ export class Outbox {
     await retryOnConflict(CONFLICT_TRIES, async () => {
       const before = await this.parts.store.get(key)
       const entry = before && decodeEntry(before)
+      if (!entry && delivered.has(BLOCKS_TARGET)) await this.dropForgotten(record.id)
       if (!entry || !equals(entry.record, sha256(record.bytes))) return
       await this.parts.store.batch([{ type: 'check', key, value: before }, this.owe(record, entry.targets.filter((target) => !delivered.has(target)))])
     })
+  }
+
+  /** Another process may have let the profile go while its blocks were pinned here. */
+  private async dropForgotten (id: ProfileId): Promise<void> {
+    const { store, pins } = this.parts
+    const isKept = async (): Promise<boolean> => (await store.get(keepKey(id))) !== undefined
+    if (!pins || (await isKept())) return
+    await pins.unpin(id, { write: async (books) => {
+      if (!(await isKept())) await store.batch([{ type: 'check', key: keepKey(id), value: undefined }, ...books.map((operation) => ({ ...operation, key: PINS + operation.key }))])
+    } })
   }
 }
 

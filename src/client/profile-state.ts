@@ -5,7 +5,7 @@ import { ConflictError, StoreError } from '../errors.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { MINUTE_MS } from '../limits.ts'
 import { decodeFloor, encodeFloor, type Floor } from '../naming/floor.ts'
-import { compareRecords, readKeptRecord, readProfileRecord, type ProfileRecord } from '../naming/record.ts'
+import { compareRecords, readKeptRecord, readProfileRecord, type KeptRecord, type ProfileRecord } from '../naming/record.ts'
 import { documentCid, verifyDocument, type ProfileDocument } from '../profile/document.ts'
 import type { KeyValueStore, Operation, StoreOptions } from '../store/key-value-store.ts'
 
@@ -64,7 +64,7 @@ const key = {
  * `floor/`, `record/` and, where the document does not ride in the record, `document/` make the head, `checked/` says when it was last
  * confirmed. `unread/` is a newer authentic record
  * whose document could not be had or understood yet. `fork/` is evidence. `change/` marks profiles whose head changed since their mark was
- * taken; who reads the marks (an index) deletes them.
+ * taken; who reads the marks (an index) deletes them. Of a profile that was forgotten only the floor, the evidence and a mark stand: there is no head.
  */
 export class ProfileState {
   private readonly store: KeyValueStore
@@ -135,6 +135,22 @@ export class ProfileState {
     return bytes && decodeFloor(bytes)
   }
 
+  /**
+   * The floor, and the head's record as it is kept, no signature verified: for who compares another version with it. No record where the profile was forgotten.
+   *
+   * @throws InvalidRecordError, NotAProfileError where the store is damaged; StoreError as {@link head}
+   */
+  async kept (id: ProfileId, options?: StoreOptions): Promise<{ floor: Floor; record: KeptRecord | undefined } | undefined> {
+    for (let left = READ_TRIES; left > 0; left--) {
+      const [floorBytes, bytes] = await Promise.all([this.store.get(key.floor(id), options), this.store.get(key.record(id), options)])
+      if (!floorBytes) return undefined
+      const floor = decodeFloor(floorBytes)
+      const record = bytes && readKeptRecord(id, bytes)
+      if (!record || (record.sequence === floor.sequence && record.cid.equals(floor.cid))) return { floor, record }
+    }
+    throw new StoreError(`what is kept of ${id} does not fit together`)
+  }
+
   /** A newer authentic record than the head's, whose document could not be had or understood. */
   async unread (id: ProfileId, { now, signal }: { now: number; signal?: AbortSignal }): Promise<ProfileRecord | undefined> {
     const bytes = await this.store.get(key.unread(id), { signal })
@@ -169,6 +185,20 @@ export class ProfileState {
     this.onChange(id)
   }
 
+  /**
+   * For a batch: lets go of the head and of what is known beyond it. The floor and the evidence of a fork stay for good, and so does a tombstone, as a whole. A mark tells an index.
+   * Conditional on the floor, like every change of a head.
+   */
+  async forget (id: ProfileId, options?: StoreOptions): Promise<Operation[]> {
+    const floor = await this.store.get(key.floor(id), options)
+    const deleted = [key.unread(id), ...(floor && decodeFloor(floor).gone ? [] : [key.record(id), key.document(id), key.checked(id)])]
+    return [
+      { type: 'check', key: key.floor(id), value: floor },
+      ...deleted.map((name): Operation => ({ type: 'delete', key: name })),
+      ...(floor ? [{ type: 'put', key: key.change(id), value: decodeFloor(floor).cid.bytes } as const] : [])
+    ]
+  }
+
   /** Notes that a router gave the head's record; not on every look-up, but when the note is over a minute old. */
   async confirm (head: Head, { now, signal }: { now: number; signal?: AbortSignal }): Promise<void> {
     if (now - head.checkedAt < MINUTE_MS) return
@@ -190,11 +220,11 @@ export class ProfileState {
   }
 
   /** Adds records of one sequence to the evidence; evidence of a lower sequence makes room for it. @returns the evidence, the winner first */
-  async keepFork (id: ProfileId, records: readonly ProfileRecord[], { now, signal }: { now: number; signal?: AbortSignal }): Promise<Fork | undefined> {
+  async keepFork (id: ProfileId, records: readonly KeptRecord[], { now, signal }: { now: number; signal?: AbortSignal }): Promise<Fork | undefined> {
     const sequence = records[0]!.sequence
     const known = await this.fork(id, { signal })
     const before = known?.sequence === sequence ? await Promise.all(known.records.map((bytes) => readProfileRecord(id, bytes, { now }))) : []
-    const best = new Map<string, ProfileRecord>()
+    const best = new Map<string, KeptRecord>()
     for (const record of [...before, ...records].sort(compareRecords)) best.set(record.cid.toString(), record)
     const kept = [...best.values()].sort(compareRecords).reverse().slice(0, MAX_FORK_RECORDS).map(({ bytes }) => bytes)
     if (kept.length < 2) return undefined

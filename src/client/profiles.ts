@@ -8,18 +8,19 @@ import { GoneError, type RouterAnswer } from '../naming/answer.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import { peekDocument } from '../naming/record.ts'
 import { MAX_MEDIA_TYPE_BYTES } from '../profile/attribute.ts'
-import { verifyDocument, type ProfileDocument } from '../profile/document.ts'
+import { peekOwner, type ProfileDocument } from '../profile/document.ts'
 import type { ProfileDraft } from '../profile/draft.ts'
 import { viewProfile, type Avatar, type Profile } from '../profile/view.ts'
 import { createGroupCommit } from '../store/group-commit.ts'
 import { guardHashStore, guardKeyValueStore } from '../store/guard.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
-import { createPinSet } from '../store/pins.ts'
+import { createPinSet, type GivenBlock } from '../store/pins.ts'
 import { createPrefixStore } from '../store/prefix-store.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { Attachments } from './attachments.ts'
 import { Deliveries, MAX_DELIVERIES } from './deliveries.ts'
+import { forget } from './forget.ts'
 import { flushOutbox, keepAlive, type KeepAliveOptions } from './keep-alive.ts'
 import type { HostingOptions, JoinOptions, Joined, Left, Moved } from './hosting.ts'
 import { join } from './join.ts'
@@ -122,6 +123,13 @@ export interface Profiles {
    */
   attach(bytes: Uint8Array, options: { type: string; signal?: AbortSignal }): Promise<Avatar>
   /**
+   * Takes the blocks that a later version of `id` will link to, by `root`: what its owner uploads to his home before he sends the version.
+   * Hashed here, and held for a day or until a version that links to `root` is accepted, which then needs them itself.
+   *
+   * @throws LimitError over 1,024 blocks, 8 MiB in all, 1 MiB a block or 32 levels; BlockMismatchError; MercuryError `INVALID_UPLOAD` when the root is missing or a block cannot be reached from it; NotSupportedError
+   */
+  holdUpload(id: string, root: CID, blocks: readonly GivenBlock[], options?: { signal?: AbortSignal }): Promise<void>
+  /**
    * The profile as its owner last signed it, and how that is known. `id` in any accepted spelling.
    *
    * @throws NotFoundError, UnreachableError, GoneError (each with `answers`), NotAProfileError, UnsupportedError, RefusedHeadError
@@ -172,6 +180,12 @@ export interface Profiles {
    * @throws NoHomeError with those that were passed over, and what `resolve` throws; NotSupportedError without `homes`, but for `reach: false`
    */
   resolveHome(id: string, options?: ResolveHomeOptions): Promise<CurrentHome & { resolved: Resolved }>
+  /**
+   * No longer keeps the profile: its turns, its pins, what is owed of it, its record and its document go. Its floor and the evidence of a fork stay for good: a later `resolve`, `accept` or `publish`
+   * goes on as if it were new, but never below the highest version that was known. Of a profile that its owner removed the tombstone stays.
+   * Made again after it was cut off, it finishes; an unknown profile is no error.
+   */
+  forget(id: string, options?: { signal?: AbortSignal }): Promise<void>
   /** One pass over what is owed and what is due; see `KeepAliveOptions`. */
   keepAlive(options?: KeepAliveOptions): Promise<void>
   /** Tries every delivery that is owed once more; resolves when all have been tried, whatever came of it. */
@@ -217,8 +231,8 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
     begin()
     const id = parseProfileId(text)
     const lookup = await lookUp(id, { policy, hints, next, signal: withClosing(signal, closing.signal) }, parts)
+    if (lookup.floor?.gone) throw new GoneError(id, lookup.answers)
     if (!lookup.head) throw absence(id, lookup)
-    if (lookup.head.floor.gone) throw new GoneError(id, lookup.answers)
     if (keep) await keepProfile(lookup.head, parts, signal)
     return describe(lookup, lookup.head)
   }
@@ -242,6 +256,10 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       if (bytes.byteLength === 0) throw new MercuryError('INVALID_ATTACHMENT', 'an empty file cannot be attached')
       if (!/^[\w.+-]+\/[\w.+-]+$/.test(type) || type.length > MAX_MEDIA_TYPE_BYTES) throw new MercuryError('INVALID_ATTACHMENT', `${JSON.stringify(type.slice(0, 80))} is not a media type such as image/png`)
       return { cid: await parts.attachments.attach(bytes, { signal: withClosing(signal, closing.signal) }), type, size: bytes.byteLength }
+    },
+    async holdUpload (text, root, uploaded, { signal } = {}) {
+      begin()
+      await parts.attachments.upload(parseProfileId(text), root, uploaded, { signal: withClosing(signal, closing.signal) })
     },
     resolve,
     async record (text, { policy = 'first', signal } = {}) {
@@ -283,6 +301,10 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
       begin()
       const { current, lookup } = await resolveHome(parseProfileId(text), { ...homeOptions, signal: withClosing(signal, closing.signal) }, parts)
       return { ...current, resolved: describe(lookup, lookup.head!) }
+    },
+    async forget (text, { signal } = {}) {
+      begin()
+      await forget(parseProfileId(text), { signal: withClosing(signal, closing.signal) }, parts)
     },
     async keepAlive (keepAliveOptions = {}) {
       begin()
@@ -386,7 +408,7 @@ const describe = ({ behind, fork, answers, confirmedBy }: Lookup, { record, docu
 const ownerOf = async ({ document, record }: { document?: Uint8Array; record: Uint8Array }): Promise<ProfileId> => {
   const documentBytes = document ?? peekDocument(record)
   if (!documentBytes) throw new MercuryError('DOCUMENT_MISSING', 'the record does not carry its document; pass the document or the id too')
-  return (await verifyDocument(documentBytes, { id: 'any' })).id
+  return peekOwner(documentBytes)
 }
 
 const notYet = (error: unknown): undefined => {

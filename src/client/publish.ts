@@ -6,11 +6,11 @@ import type { Signer } from '../identity/signer.ts'
 import { CLOCK_WARNING_MS, SECOND_MS } from '../limits.ts'
 import { GoneError, UnreachableError, type RouterAnswer } from '../naming/answer.ts'
 import { compareRecords, createValidRecord, readProfileRecord } from '../naming/record.ts'
-import { raiseFloor } from '../naming/floor.ts'
+import { raiseFloor, type Floor } from '../naming/floor.ts'
 import { documentDigest, documentTime, signDocument, verifyDocument, type ProfileDocument } from '../profile/document.ts'
 import { draftOf, type ProfileDraft } from '../profile/draft.ts'
 import { newLinks } from './attachments.ts'
-import { lookUp } from './look-up.ts'
+import { lookUp, type Lookup, type Policy } from './look-up.ts'
 import { BLOCKS_TARGET } from './outbox.ts'
 import type { ClientParts } from './parts.ts'
 import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
@@ -70,7 +70,7 @@ export const publish = (draft: ProfileDraft, signer: Signer, options: PublishOpt
   parts.exclusively(signer.id, () =>
     retryOnConflict(options.after ? 1 : CONFLICT_TRIES, async () => {
       const base = await findBase(signer.id, options, parts, { elsewhere: !options.after })
-      if (options.after && !base.head?.record.cid.equals(options.after)) throw new ConflictError(`the newest version of ${signer.id} is ${base.head?.record.cid.toString() ?? 'none'}, not ${options.after.toString()}; read it and try again`)
+      if (options.after && !base.floor?.cid.equals(options.after)) throw new ConflictError(`the newest version of ${signer.id} is ${base.floor?.cid.toString() ?? 'none'}, not ${options.after.toString()}; read it and try again`)
       return publishOver(base, { draft }, signer, options, parts)
     })
   )
@@ -101,27 +101,36 @@ export const remove = (signer: Signer, options: PublishOptions, parts: ClientPar
  * What loses against the head, or is the head, changes nothing and is sent to nobody once the profile is kept: homes that pass records
  * on to each other must come to rest, and a replayed record must not push out one with a longer validity.
  */
-export const accept = async ({ document, record }: { document?: Uint8Array; record: Uint8Array }, id: ProfileId, options: DeliveryOptions, parts: ClientParts): Promise<Published> =>
-  parts.exclusively(id, () =>
-    retryOnConflict(CONFLICT_TRIES, async () => {
-      const now = parts.clock()
-      const candidate = await readProfileRecord(id, record, { now })
-      const documentBytes = document ?? candidate.documentBytes
-      if (!documentBytes) throw new MercuryError('DOCUMENT_MISSING', 'the record does not carry its document; pass the document too')
-      const verified = await verifyDocument(documentBytes, { id, cid: candidate.cid })
-      const known = await parts.state.head(id, { now, signal: options.signal })
-      if (known?.floor.gone && !candidate.cid.equals(known.floor.cid)) throw new GoneError(id, [])
-      const floor = raiseFloor(id, candidate, verified.document, known?.floor)
-      const isNews = !known || compareRecords(candidate, known.record) > 0
-      if (isNews) return commitAndDeliver({ record: candidate, document: verified.document, documentBytes, floor, checkedAt: now }, known, options, parts)
-      if (!candidate.cid.equals(known.record.cid)) await parts.state.keepFork(id, [known.record, candidate], { now, signal: options.signal })
-      if (await parts.schedule.isKept(id, { signal: options.signal })) return { id, cid: known.record.cid, sequence: known.record.sequence, receipts: [], pending: [] }
-      return commitAndDeliver(known, known, options, parts)
-    })
-  )
+export const accept = ({ document, record }: { document?: Uint8Array; record: Uint8Array }, id: ProfileId, options: DeliveryOptions, parts: ClientParts): Promise<Published> => parts.exclusively(id, async () => {
+  const { signal } = options
+  const now = parts.clock()
+  const candidate = await readProfileRecord(id, record, { now })
+  const documentBytes = document ?? candidate.documentBytes
+  if (!documentBytes) throw new MercuryError('DOCUMENT_MISSING', 'the record does not carry its document; pass the document too')
+  const verified = await verifyDocument(documentBytes, { id, cid: candidate.cid })
+  // What stands in `state` was verified on its way in: a home takes versions as fast as two signatures each can be.
+  const attempt = async (): Promise<Published> => {
+    const known = await parts.state.kept(id, { signal })
+    if (known?.floor.gone && !candidate.cid.equals(known.floor.cid)) throw new GoneError(id, [])
+    const floor = raiseFloor(id, candidate, verified.document, known?.floor)
+    if (!known?.record || compareRecords(candidate, known.record) > 0) {
+      const head = { record: candidate, document: verified.document, documentBytes, floor, checkedAt: now }
+      return commitAndDeliver(head, known?.floor, { ...options, uploads: newLinks({ cid: candidate.cid, bytes: documentBytes }) }, parts)
+    }
+    const { cid, sequence } = known.record
+    if (!candidate.cid.equals(cid)) await parts.state.keepFork(id, [known.record, candidate], { now, signal })
+    if (await parts.schedule.isKept(id, { signal })) return { id, cid, sequence, receipts: [], pending: [] }
+    const head = await parts.state.head(id, { now, signal })
+    if (!head) throw new ConflictError(`${id} was forgotten meanwhile`)
+    return commitAndDeliver(head, head.floor, options, parts)
+  }
+  return retryOnConflict(CONFLICT_TRIES, attempt)
+})
 
 interface Base {
   head: Head | undefined
+  /** That of a profile that was forgotten here, too. */
+  floor: Floor | undefined
   /** The highest sequence known, that of a record whose document could not be read too. */
   sequence: bigint
   answers: readonly RouterAnswer[]
@@ -131,14 +140,18 @@ interface Base {
 const findBase = async (id: ProfileId, { wait, first, after, signal, onProgress }: PublishOptions, parts: ClientParts, { elsewhere: takesOver = false } = {}): Promise<Base> => {
   const floor = await parts.state.floor(id, { signal })
   const asks = floor ? wait !== 'local' || after !== undefined : !first
-  const { head, sequence, answers, confirmedBy, elsewhere } = await lookUp(id, { policy: asks ? 'all' : 'offline', elsewhere: takesOver, signal }, parts)
-  if (asks) onProgress?.({ type: 'looked-up', sequence: elsewhere?.sequence ?? head?.record.sequence, answers })
-  if (head?.floor.gone) throw new GoneError(id, answers)
+  const ask = (policy: Policy): Promise<Lookup> => lookUp(id, { policy, elsewhere: takesOver, signal }, parts)
+  const local = asks ? undefined : await ask('offline')
+  // Of a profile that was forgotten here others may have the document, with all that is carried over.
+  const asksAll = !local || (floor !== undefined && !local.head && !first)
+  const { head, floor: known, sequence, answers, confirmedBy, elsewhere } = local && !asksAll ? local : await ask('all')
+  if (asksAll) onProgress?.({ type: 'looked-up', sequence: elsewhere?.sequence ?? head?.record.sequence, answers })
+  if (known?.gone) throw new GoneError(id, answers)
   const nobodySays = answers.length > 0 && !answers.some(({ outcome }) => outcome === 'none')
-  if (asks && sequence === undefined && nobodySays) throw new SequenceUnknownError(id, answers)
+  if (asksAll && sequence === undefined && nobodySays) throw new SequenceUnknownError(id, answers)
   const isNews = sequence !== undefined && confirmedBy !== undefined && (!floor || elsewhere !== undefined)
   const found = isNews ? { found: { sequence, source: confirmedBy, ...(elsewhere ? { value: new TextDecoder().decode(elsewhere.value) } : {}) } } : {}
-  return { head, answers, sequence: sequence ?? 0n, ...found }
+  return { head, floor: known, answers, sequence: sequence ?? 0n, ...found }
 }
 
 interface Change {
@@ -147,21 +160,23 @@ interface Change {
   gone?: boolean
 }
 
-const publishOver = async ({ head, sequence, found }: Base, { draft, before, gone }: Change, signer: Signer, options: VersionOptions, parts: ClientParts): Promise<Published> => {
+const publishOver = async ({ head, floor, sequence, found }: Base, { draft: wanted, before, gone }: Change, signer: Signer, options: VersionOptions, parts: ClientParts): Promise<Published> => {
   const { validityMs, ttlMs, signal, onProgress } = options
   const now = parts.clock()
+  // Without its document, what it fixed for good is known from the floor.
+  const draft = head || !floor ? wanted : { kind: floor.kind, ...wanted }
   const time = documentTime(draft.kind ?? head?.document.kind, now)
   if (head && head.document.time * SECOND_MS > now + CLOCK_WARNING_MS) {
     onProgress?.({ type: 'warning', code: 'CLOCK', message: `the version before this one is dated ${new Date(head.document.time * SECOND_MS).toISOString()}; this clock says ${new Date(now).toISOString()}` })
   }
-  const prev = head ? documentDigest(head.record.cid) : null
+  const prev = floor ? documentDigest(floor.cid) : null
   const signed = await signDocument(draft, signer, { seq: nextSequence(sequence, time), prev, time }, { base: head?.document, before, fields: options.fields?.(head?.document), gone, signal })
   const record = await createValidRecord(signed, signer, { now, validityMs, ttlMs, signal })
   onProgress?.({ type: 'signed', sequence: record.sequence, documentBytes: signed.bytes.byteLength, recordBytes: record.bytes.byteLength, inline: record.documentBytes !== undefined })
-  const next = { record, document: signed.document, documentBytes: signed.bytes, floor: raiseFloor(signer.id, record, signed.document, head?.floor), checkedAt: now }
+  const next = { record, document: signed.document, documentBytes: signed.bytes, floor: raiseFloor(signer.id, record, signed.document, floor), checkedAt: now }
   // `edit` carries over what it does not touch: for that nothing was attached.
   const links = newLinks(signed, before && head ? { cid: head.record.cid, bytes: head.documentBytes } : undefined)
-  const published = await commitAndDeliver(next, head, { ...options, links, signer }, parts)
+  const published = await commitAndDeliver(next, floor, { ...options, links, signer }, parts)
   return found ? { ...published, found } : published
 }
 
@@ -175,15 +190,18 @@ const nextSequence = (highest: bigint, time: number): number => {
 interface CommitOptions extends DeliveryOptions, Pick<VersionOptions, 'needs' | 'before'> {
   /** Blocks that may have been attached for this version; it needs them from when it is saved. */
   links?: readonly CID[]
+  /** Blocks that the owner may have uploaded for this version. */
+  uploads?: readonly CID[]
   signer?: Signer
 }
 
-const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'any', links = [], needs = [], before, signer, signal, onProgress }: CommitOptions, parts: ClientParts): Promise<Published> => {
+/** @param floor the one that `head` was made over */
+const commitAndDeliver = async (head: Head, floor: Floor | undefined, { wait = 'any', links = [], uploads = [], needs = [], before, signer, signal, onProgress }: CommitOptions, parts: ClientParts): Promise<Published> => {
   const { attachments, deliveries, outbox, schedule, state, closing } = parts
   const { id, cid, sequence } = head.record
   const targets = outbox.targets(head.document)
   const also = [outbox.owe(head.record, targets), ...(await schedule.keep(id, parts.clock(), { signal }))]
-  await state.commit(head, known?.floor, { also, signal })
+  await state.commit(head, floor, { also, signal })
   onProgress?.({ type: 'saved' })
   const receipts: Receipt[] = []
   const summary = (): Published => ({ id, cid, sequence, receipts: [...receipts], pending: targets.filter((target) => !receipts.some((receipt) => receipt.target === target && receipt.outcome === 'delivered')) })
@@ -191,7 +209,7 @@ const commitAndDeliver = async (head: Head, known: Head | undefined, { wait = 'a
   const isWaitedFor = (): boolean => wait === 'local' || (wait === 'all' ? summary().pending.length === 0 : isTaken(head, targets, receipts))
   const { promise: enough, resolve } = Promise.withResolvers<void>()
   if (isEnough()) resolve()
-  const handOver = attachments.handOver({ id, sequence, links }, { signal: closing })
+  const handOver = attachments.handOver({ id, sequence, links, uploads }, { signal: closing })
   const deliver = (): Promise<void> => deliveries.deliver(head, targets, {
     isAwaited: wait !== 'local' || needs.length > 0,
     signal,

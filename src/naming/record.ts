@@ -49,6 +49,9 @@ export interface ProfileRecord extends IpnsRecord {
   readonly expired: boolean
 }
 
+/** What is compared and handed out of a record that was verified before. */
+export type KeptRecord = IpnsRecord & Pick<ProfileRecord, 'cid'>
+
 export interface RecordOptions {
   /** How long from `now` on the record is valid; 365 days by default. */
   validityMs?: number
@@ -197,7 +200,7 @@ export const peekDocument = (bytes: Uint8Array): Uint8Array | undefined => {
  *
  * @throws LimitError, InvalidRecordError, NotAProfileError; the bytes are this device's own, so each of them is damage
  */
-export const readKeptRecord = (id: ProfileId, bytes: Uint8Array): IpnsRecord & { readonly cid: CID } => {
+export const readKeptRecord = (id: ProfileId, bytes: Uint8Array): KeptRecord => {
   checkLimit('record bytes', MAX_RECORD_BYTES, bytes.byteLength)
   const { data } = parseEnvelope(bytes)
   if (!data) throw new InvalidRecordError('it has no data')

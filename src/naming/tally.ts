@@ -43,7 +43,7 @@ export class Tally {
   }
 
   /** Whether `router` has given an authentic record that is not below `floor`. */
-  gave (router: string, floor: IpnsRecord | undefined): boolean {
+  gave (router: string, floor: Pick<IpnsRecord, 'sequence'> | undefined): boolean {
     const best = this.byRouter.get(router)?.best
     return best !== undefined && (!floor || best.record.sequence >= floor.sequence)
   }
@@ -64,7 +64,7 @@ export class Tally {
   }
 
   /** What each router did, measured against `head`, the record that the look-up ended with. */
-  answers (head: IpnsRecord | undefined): RouterAnswer[] {
+  answers (head: Pick<IpnsRecord, 'sequence' | 'value'> | undefined): RouterAnswer[] {
     return [...this.byRouter].map(([router, tally]) => ({ router, ms: tally.done?.ms ?? performance.now() - this.started, ...outcomeOf(tally, head) }))
   }
 
@@ -96,7 +96,7 @@ const verdictOn = async (id: ProfileId, bytes: Uint8Array, now: number): Promise
   }
 }
 
-const outcomeOf = ({ best, refusal, done }: RouterTally, head: IpnsRecord | undefined): { outcome: RouterOutcome; reason?: string; code?: string } => {
+const outcomeOf = ({ best, refusal, done }: RouterTally, head: Pick<IpnsRecord, 'sequence' | 'value'> | undefined): { outcome: RouterOutcome; reason?: string; code?: string } => {
   if (best && head && best.record.sequence < head.sequence) return { outcome: 'older', reason: `version ${best.record.sequence} is older than ${head.sequence}` }
   if (best && head && !sameValue(best.record, head)) return { outcome: 'fork', reason: `another document of version ${head.sequence}` }
   if (best) return { outcome: 'found' }
@@ -107,7 +107,7 @@ const outcomeOf = ({ best, refusal, done }: RouterTally, head: IpnsRecord | unde
   return { outcome: 'failed', ...failure(done.reason) }
 }
 
-const sameValue = (a: IpnsRecord, b: IpnsRecord): boolean => toString(a.value, 'base64') === toString(b.value, 'base64')
+const sameValue = (a: Pick<IpnsRecord, 'value'>, b: Pick<IpnsRecord, 'value'>): boolean => toString(a.value, 'base64') === toString(b.value, 'base64')
 
 const failure = (reason: unknown): { reason: string; code?: string } => {
   if (reason instanceof MercuryError) return { reason: reason.message, code: reason.code }

@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { equals } from 'uint8arrays'
-import { decodeCborMapWithout, encodeCbor, isCborMap, type CborMap, type CborValue } from '../cbor.ts'
+import { decodeCborMap, decodeCborMapWithout, encodeCbor, isCborMap, type CborMap, type CborValue } from '../cbor.ts'
 import { InvalidSignatureError, MercuryError, UnsupportedError, checkLimit } from '../errors.ts'
 import { verifyPledge, type Pledge } from '../identity/pledge.ts'
 import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, type ProfileId } from '../identity/profile-id.ts'
@@ -144,6 +144,12 @@ export const verifyDocument = async (given: Uint8Array, expect: { id: ProfileId 
   const unknown = document.crit?.find((key) => !KNOWN_KEYS.has(key))
   if (unknown !== undefined) throw new UnsupportedError(`the document key ${JSON.stringify(unknown)}`)
   return { id, cid, document }
+}
+
+/** Whose document it claims to be, nothing verified. @throws LimitError, InvalidCborError, InvalidShapeError (`INVALID_DOCUMENT`) */
+export const peekOwner = (bytes: Uint8Array): ProfileId => {
+  checkLimit('document bytes', MAX_DOCUMENT_BYTES, bytes.byteLength)
+  return readId(new Shape(decodeCborMap(bytes), 'INVALID_DOCUMENT', 'document'), 'id')
 }
 
 /** Unix seconds for `time`; a persona's are rounded down to the hour, so that they say little about its owner's day. @param now milliseconds since 1970 */

@@ -38,8 +38,12 @@ export interface PinSet {
    * @throws ConflictError as `pin` does, LimitError when there would be over 2,048 blocks for this owner, UnsupportedError for another hash than sha2-256
    */
   hold(owner: string, cids: readonly CID[], options?: { version?: bigint; from?: readonly string[]; signal?: AbortSignal }): Promise<boolean>
-  /** Unpins what nobody else needs; an unknown owner is no error. */
-  unpin(owner: string, options?: { signal?: AbortSignal }): Promise<void>
+  /**
+   * Unpins what nobody else needs; an unknown owner is no error.
+   *
+   * @param options `write`: the one batch, on `state`, after which the owner needs nothing; a caller may write more in the same batch. It is called again after a conflict, and once also where the owner is unknown
+   */
+  unpin(owner: string, options?: { signal?: AbortSignal; write?: (operations: readonly Operation[]) => Promise<void> }): Promise<void>
 }
 
 export interface GivenBlock {
@@ -131,12 +135,20 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
     return [{ type: 'check', key: OWNER + owner, value: record.bytes }, putRecord(owner, { ...record, kept, pending }), ...passed.map((hash): Operation => ({ type: 'delete', key: needKey(hash, owner) }))]
   }
 
+  /** What is cut off after the batch is swept by a later call. @throws ConflictError when another process got in the way */
+  const drop = async (owner: string, write: (operations: readonly Operation[]) => Promise<void>, signal: AbortSignal | undefined): Promise<void> => {
+    const { bytes, kept, pending } = await readRecord(state, owner, signal)
+    const dropped: Blocks = new Map([...kept, ...pending])
+    await change(owner, bytes, undefined, [dropped], release(owner, dropped), signal, write)
+    await sweeper.sweep(dropped.keys(), signal)
+  }
+
   /** One batch on the books of `owner`, unless they changed or a block of `touched` is being swept. */
-  const change = (owner: string, before: Uint8Array | undefined, after: Uint8Array | undefined, touched: readonly Blocks[], operations: readonly Operation[], signal: AbortSignal | undefined): Promise<void> => {
+  const change = (owner: string, before: Uint8Array | undefined, after: Uint8Array | undefined, touched: readonly Blocks[], operations: readonly Operation[], signal: AbortSignal | undefined, batch: (operations: readonly Operation[]) => Promise<void> = (all) => state.batch(all, { signal })): Promise<void> => {
     const key = OWNER + owner
     // In one order, so that two calls never wait for each other.
     const hashes = touched.flatMap((blocks) => [...blocks.keys()]).sort()
-    const write = (): Promise<void> => state.batch([{ type: 'check', key, value: before }, ...sweeper.unmarked(hashes), after ? { type: 'put', key, value: after } : { type: 'delete', key }, ...operations], { signal })
+    const write = (): Promise<void> => batch([{ type: 'check', key, value: before }, ...sweeper.unmarked(hashes), after ? { type: 'put', key, value: after } : { type: 'delete', key }, ...operations])
     // Here a sweep is waited for; only those of other processes refuse the batch.
     return hashes.reduceRight((inner, hash) => () => lock(`block/${hash}`, inner), write)()
   }
@@ -195,9 +207,9 @@ export const createPinSet = ({ state, blocks, leaseMs = LEASE_MS }: { state: Key
       const work = patiently(() => add(owner, wanted, { version, from: from.filter((other) => other !== owner), signal }), signal)
       return signal ? untilAborted(work, signal) : work
     },
-    async unpin (owner, { signal } = {}) {
+    async unpin (owner, { signal, write } = {}) {
       checkOwner(owner)
-      await run(owner, () => patiently(() => replace(owner, NONE, { signal }), signal))
+      await run(owner, () => patiently(() => (write ? drop(owner, write, signal) : replace(owner, NONE, { signal })), signal))
     }
   }
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { expect, test, vi } from 'vitest'
-import { RELAY_PERIOD_MS, Schedule } from '../../src/client/schedule.ts'
+import { describe, expect, it, test, vi } from 'vitest'
+import { RELAY_PERIOD_MS, Schedule, passLimit } from '../../src/client/schedule.ts'
 import { pkcs8 } from '../../src/identity/ed25519-platform.ts'
 import { profileIdFromPublicKey, type ProfileId } from '../../src/identity/profile-id.ts'
 import { createMemoryStore, type KeyValueStore, type NameRouter, type Profiles } from '../../src/index.ts'
@@ -111,4 +111,55 @@ test('what came due while nothing ran is relayed a few at a time, and is not a c
   }
   expect([...hours.keys()].toSorted((a, b) => a - b)).toEqual([6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17])
   expect(Math.max(...hours.values())).toBeLessThan(2 * count / 12)
+})
+
+describe('the pace of a home', () => {
+  it.each([0, 1, 7, 200, 999, 100_000])('adds up to 1.5 x the mean rate of %i names, give or take one, over any number of passes', (kept) => {
+    const passMs = MINUTE_MS
+    const limits = Array.from({ length: 2_000 }, (_, pass) => passLimit(kept, { now: NOON + pass * passMs, passMs }))
+    const sums = [0]
+    for (const limit of limits) sums.push(sums.at(-1)! + limit)
+    for (const passesInRow of [1, 10, 60, 720, 2_000]) {
+      const rate = 1.5 * kept / 720 * passesInRow
+      for (let first = 0; first + passesInRow <= 2_000; first += 13) {
+        expect(Math.abs(sums[first + passesInRow]! - sums[first]! - rate)).toBeLessThanOrEqual(1)
+      }
+    }
+    expect(Math.max(...limits)).toBeLessThanOrEqual(Math.ceil(1.5 * kept / 720))
+  })
+
+  it('takes a day\'s backlog in order, the longest due first, without a burst, and leaves nobody out', async () => {
+    const count = 1_440
+    const state = createMemoryStore()
+    await keepAll(state, count)
+    const dueAtFirst = new Map<string, number>()
+    for await (const [key] of state.entries({ prefix: 'due/' })) dueAtFirst.set(key.split('/')[2]!, Number(key.split('/')[1]))
+    let now = NOON + 36 * HOUR_MS
+    const turns: { id: ProfileId; minute: number }[] = []
+    let minute = 0
+    const { profiles } = openDevice({ state, routers: [countingRouter((id) => turns.push({ id, minute }))], clock: () => now })
+    for (; minute < 24 * 60; minute++) {
+      now += MINUTE_MS
+      await profiles.keepAlive({ limit: passLimit(count, { now }), concurrency: 1 })
+    }
+    const backlog = turns.slice(0, count).map(({ id }) => dueAtFirst.get(id)!)
+    expect(new Set(turns.slice(0, count).map(({ id }) => id)).size).toBe(count)
+    expect(backlog).toEqual(backlog.toSorted((a, b) => a - b))
+    for (let hour = 0; hour < 24; hour++) expect(turns.filter((turn) => Math.floor(turn.minute / 60) === hour).length).toBeLessThanOrEqual(2 * count / 12)
+    const relaysById = Map.groupBy(turns, ({ id }) => id)
+    expect(relaysById.size).toBe(count)
+    for (const relays of relaysById.values()) for (const [i, { minute: at }] of relays.entries()) expect(at - (relays[i - 1]?.minute ?? 0)).toBeLessThanOrEqual(24 * 60)
+  })
+
+  it('is not used up by names that are damaged: they get their next turn too', async () => {
+    const state = createMemoryStore()
+    await keepAll(state, 3)
+    const ids = (await Array.fromAsync(state.entries({ prefix: 'due/' }))).map(([key]) => key.split('/')[2]!)
+    await state.put(`record/${ids[0]!}`, new Uint8Array([1, 2, 3]))
+    let now = NOON + 36 * HOUR_MS
+    const kept: string[] = []
+    const { profiles } = openDevice({ state, routers: [countingRouter(() => {})], clock: () => now })
+    for (let pass = 0; pass < 3; pass++, now += MINUTE_MS) await profiles.keepAlive({ limit: 1, onProgress: ({ id }) => kept.push(id) })
+    expect(kept).toEqual(ids)
+  })
 })

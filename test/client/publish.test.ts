@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { createHashStore, createMemoryStore, createRecord, signDocument, type NameRouter } from '../../src/index.ts'
 import { HOUR_MS } from '../../src/limits.ts'
@@ -45,9 +46,10 @@ describe('publish', () => {
   })
 
   it('takes one synced write when it is alone, and shares one when many come together', async () => {
-    const state = createMemoryStore()
-    const batch = vi.spyOn(state, 'batch')
-    const { profiles } = openDevice({ state, blocks: { ...createHashStore(createMemoryStore()), supports: { put: false, pin: false, persistence: false, network: false } } })
+    const memory = createMemoryStore()
+    // A write takes as long as a disk's, so that others come meanwhile.
+    const batch = vi.fn<typeof memory.batch>(async (operations) => { await sleep(5); await memory.batch(operations) })
+    const { profiles } = openDevice({ state: { ...memory, batch }, blocks: { ...createHashStore(createMemoryStore()), supports: { put: false, pin: false, persistence: false, network: false } } })
     await profiles.publish({ name: 'Alice' }, alice, { wait: 'local' })
     expect(batch).toHaveBeenCalledTimes(1)
     const signers = await Promise.all(Array.from({ length: 64 }, (_, i) => signerOf(i + 2)))
