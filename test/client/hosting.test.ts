@@ -1,12 +1,15 @@
+import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createInvitation, formatHomeLink } from '../../src/hosting/invitation.ts'
 import { addressOfUrl } from '../../src/hosting/home-address.ts'
 import { createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
 import { decodeProfileId } from '../../src/identity/profile-id.ts'
+import { killedAfter } from './killed.ts'
 import { openSmallHome, openTransport, type SmallHome } from './small-home.ts'
 import { NOON, openDevice, openWorld, signerOf, type Device } from './world.ts'
 
 const alice = await signerOf(1)
+const bob = await signerOf(2)
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => { for (const close of closing.splice(0)) await close() })
 
@@ -97,7 +100,7 @@ describe('join', () => {
     const { profiles, transport } = device(openWorld())
     const homes = await Promise.all([50, 51, 52, 53, 54].map((seed) => openHome({ seed })))
     for (const { url } of homes.slice(0, 4)) await profiles.join(alice, url)
-    const newest = [...homes.slice(0, 4)].reverse().map(({ id }) => id)
+    const newest = homes.slice(0, 4).reverse().map(({ id }) => id)
     expect(await homesOf({ profiles } as Device)).toEqual(newest)
     transport.sent.length = 0
     await expect(profiles.join(alice, homes[4]!.url)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', max: 4, value: 5 })
@@ -137,6 +140,131 @@ describe('leave', () => {
     const { homes } = await profiles.leave(alice)
     expect(homes).toMatchObject([{ home: two.id, ended: true }, { home: one.id, ended: false, code: 'HOME_UNREACHABLE' }])
     expect(await homesOf({ profiles } as Device)).toEqual([])
+  })
+})
+
+describe('leave, cut off', () => {
+  it('ends everywhere when it is called again, wherever it was killed', async () => {
+    let last = 1
+    for (; ; last++) {
+      const [one, two] = await Promise.all([openHome({ seed: 50 }), openHome({ seed: 51 })])
+      const world = openWorld()
+      const state = createMemoryStore()
+      const first = device({ ...world, state }).profiles
+      for (const { url } of [two, one]) await first.join(alice, url, { wait: 'all' })
+      await first.close()
+      const killed = killedAfter(last, world, state)
+      const second = openDevice({ ...killed.world, state: killed.state, homes: killed.transport }).profiles
+      const left = await second.leave(alice, one.id).then(() => true, () => false)
+      await second.close()
+      const { profiles } = device({ ...world, state })
+      const again = await profiles.leave(alice, one.id)
+      expect(again.homes, `killed before step ${last}`).toEqual([{ home: one.id, ended: true }])
+      await profiles.flush()
+      expect(await homesOf(device(world))).toEqual([two.id])
+      expect([one, two].map(({ agreements }) => agreements.get(alice.id)!.state), `killed before step ${last}`).toEqual(['ended', 'active'])
+      expect((await one.profiles.resolve(alice.id, { policy: 'offline' })).document.homes, `killed before step ${last}`).toHaveLength(1)
+      expect(await Array.fromAsync(state.entries({ prefix: 'leave/' }))).toEqual([])
+      for (const close of closing.splice(0)) await close()
+      if (left) break
+    }
+    expect(last).toBeGreaterThan(6)
+  })
+})
+
+describe('join at a home that lies', () => {
+  const json = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+  const altering = (path: RegExp, change: (answer: Record<string, unknown>) => object): ((home: SmallHome) => void) => (home) => {
+    home.lie = async ({ method, path: asked, headers, body }, response) => {
+      if (!path.test(`${method} ${asked}`)) return false
+      home.lie = undefined
+      const answer = await fetch(new URL(asked, home.url), { method, headers, ...(body.byteLength > 0 ? { body: Uint8Array.from(body) } : {}) })
+      response.end(json(change(await answer.json() as Record<string, unknown>)))
+      return true
+    }
+  }
+  const always = (path: RegExp, answer: (response: ServerResponse) => unknown): ((home: SmallHome) => void) => (home) => {
+    home.lie = async ({ method, path: asked }, response) => {
+      if (!path.test(`${method} ${asked}`)) return false
+      await answer(response)
+      return true
+    }
+  }
+  const lies: Record<string, [code: string, spoil: (home: SmallHome) => unknown]> = {
+    'says that it is another': ['NOT_A_HOME', altering(/GET .hosting.v1$/, (answer) => ({ ...answer, home: bob.id }))],
+    'gives a record of its own that does not verify': ['NOT_A_HOME', (home) => { home.alter = (answer) => ({ ...answer, record: answer.record.map((byte, i) => (i === 20 ? byte ^ 1 : byte)) }) }],
+    'is a persona': ['NOT_A_HOME', async (home) => {
+      await home.profiles.publish({ name: 'Bob' }, bob, { wait: 'local', first: true })
+      altering(/GET .hosting.v1$/, (answer) => ({ ...answer, home: bob.id }))(home)
+    }],
+    'is gone for good': ['NOT_A_HOME', (home) => home.profiles.remove(home.signer, { wait: 'local' })],
+    'signs its acceptance wrongly': ['INVALID_SIGNATURE', altering(/POST .*agreements/, (answer) => ({ ...answer, since: 1 }))],
+    'accepts another persona': ['INVALID_MESSAGE', altering(/POST .*agreements/, (answer) => ({ ...answer, persona: bob.id }))],
+    'accepts for another home': ['INVALID_MESSAGE', altering(/POST .*agreements/, (answer) => ({ ...answer, home: bob.id }))],
+    'answers with an agreement that has ended': ['NOT_ACTIVE', altering(/POST .*agreements/, (answer) => ({ ...answer, state: 'ended' }))],
+    'answers with an acceptance that is over': ['INVALID_SIGNATURE', altering(/POST .*agreements/, (answer) => ({ ...answer, until: 1 }))],
+    'answers with garbage': ['INVALID_MESSAGE', always(/GET .hosting/, (response) => response.end('garbage'))],
+    'fails': ['HOME_REFUSED', always(/./, (response) => response.writeHead(500).end())],
+    'sends the persona elsewhere': ['HOME_REFUSED', always(/./, (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end())],
+    'never ends its answer': ['HOME_UNREACHABLE', always(/GET .hosting/, async (response) => {
+      const chunk = new Uint8Array(65_536)
+      for (let sent = 0; sent < 64 && !response.destroyed; sent++) {
+        response.write(chunk)
+        await new Promise((resolve) => { setImmediate(resolve) })
+      }
+    })],
+    'takes no uploads': ['HOME_REFUSED', always(/POST .*blocks/, (response) => response.writeHead(413).end())]
+  }
+  it.each(Object.entries(lies))('that %s: nothing is published', async (_, [code, spoil]) => {
+    const home = await openHome({ seed: 50 })
+    await spoil(home)
+    const world = openWorld()
+    const { profiles, state } = device(world)
+    const avatar = await profiles.attach(new Uint8Array(9_000).fill(7), { type: 'image/png' })
+    const { sequence } = await profiles.publish({ name: 'Alice', avatar }, alice, { first: true, wait: 'all' })
+    await expect(profiles.join(alice, home.url)).rejects.toMatchObject({ code })
+    const found = await device(world).profiles.resolve(alice.id, { policy: 'all' })
+    expect(found.sequence).toBe(sequence)
+    expect(found.document.homes).toBeUndefined()
+    expect(await Array.fromAsync(state.entries({ prefix: 'outbox/' }))).toEqual([])
+  })
+
+  it('that a link names is another', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles } = device(openWorld())
+    await expect(profiles.join(alice, formatHomeLink({ home: bob.id, addresses: [addressOfUrl(home.url)] }))).rejects.toMatchObject({ code: 'OTHER_HOME' })
+    expect(home.requests).toEqual(['GET /hosting/v1'])
+  })
+
+  it('that takes the version and does not host it: said, and told to nobody as done', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles } = device(openWorld())
+    home.alter = (answer) => ({ ...answer, hosting: 'offered' })
+    await expect(profiles.join(alice, home.url)).rejects.toMatchObject({ code: 'NOT_ACTIVE' })
+    home.alter = undefined
+    expect(await profiles.join(alice, home.url)).toMatchObject({ already: true })
+  })
+
+  it('at an address out of a document that is private: it is not dialled', async () => {
+    const home = await openHome({ seed: 50 })
+    const world = openWorld()
+    const publisher = device(world)
+    const { documentBytes, recordBytes } = await home.profiles.resolve(home.id, { policy: 'offline' })
+    await publisher.profiles.accept({ document: documentBytes, record: recordBytes }, { id: home.id })
+    const { profiles, transport } = device(world, openTransport({ allowPrivate: false }))
+    await expect(profiles.join(alice, home.id, { first: true })).rejects.toMatchObject({ code: 'HOME_UNREACHABLE' })
+    expect(transport.sent).toEqual([])
+  })
+
+  it('ends at once when it is aborted, whatever it waits for', async () => {
+    const home = await openHome({ seed: 50 })
+    home.lie = () => true
+    const { profiles } = device(openWorld())
+    const abort = new AbortController()
+    const reason = new Error('changed my mind')
+    const joining = profiles.join(alice, home.url, { signal: abort.signal })
+    setTimeout(() => abort.abort(reason), 20)
+    await expect(joining).rejects.toBe(reason)
   })
 })
 

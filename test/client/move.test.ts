@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { HomeTransport } from '../../src/hosting/home-transport.ts'
-import { createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
+import { createMemoryStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
 import { decodeProfileId } from '../../src/identity/profile-id.ts'
+import { killedAfter, type SharedWorld } from './killed.ts'
 import { openSmallHome, openTransport, type SmallHome } from './small-home.ts'
 import { openDevice, openWorld, signerOf, type Device } from './world.ts'
 
@@ -16,38 +17,10 @@ const openHome = async (seed: number): Promise<SmallHome> => {
   return home
 }
 
-interface World { routers: readonly NameRouter[]; blocks: HashStore }
-
-const device = (world: World, state: KeyValueStore = createMemoryStore(), homes: HomeTransport = openTransport()): Device => {
+const device = (world: SharedWorld, state: KeyValueStore = createMemoryStore(), homes: HomeTransport = openTransport()): Device => {
   const opened = openDevice({ ...world, state, homes })
   closing.push(() => opened.profiles.close())
   return opened
-}
-
-/** Everything that a device does to others or writes down, until it is killed: before its `last`-th such step. */
-const killedAfter = (last: number, { routers, blocks }: World, state: KeyValueStore) => {
-  let steps = 0
-  const step = (): void => {
-    if (++steps >= last) throw new Error('killed')
-  }
-  const alive = (): void => {
-    if (steps >= last) throw new Error('killed')
-  }
-  return {
-    steps: () => steps,
-    world: {
-      routers: routers.map((router): NameRouter => ({ ...router, put: async (...given) => { step(); return router.put(...given) }, async * get (...given) { alive(); yield * router.get(...given) } })),
-      blocks: { ...blocks, put: async (...given) => { step(); return blocks.put(...given) } } as HashStore
-    },
-    state: {
-      ...state,
-      get: async (...given) => { alive(); return state.get(...given) },
-      put: async (...given) => { step(); return state.put(...given) },
-      delete: async (...given) => { step(); return state.delete(...given) },
-      batch: async (...given) => { step(); return state.batch(...given) }
-    } as KeyValueStore,
-    transport: openTransport({ before: (method) => { if (method === 'GET') alive(); else step() } })
-  }
 }
 
 const picture = new Uint8Array(9_000).fill(7)

@@ -14,7 +14,7 @@ import { parseCar } from '../../src/store/car.ts'
 import { NOON } from './world.ts'
 
 /** What a lying home does instead of its answer to a request, by method and path. */
-export type Lie = (request: { method: string; path: string; body: Uint8Array }, response: ServerResponse) => boolean | Promise<boolean>
+export type Lie = (request: { method: string; path: string; headers: Record<string, string>; body: Uint8Array }, response: ServerResponse) => boolean | Promise<boolean>
 
 export interface SmallHome {
   readonly id: ProfileId
@@ -128,7 +128,7 @@ export const openSmallHome = async ({ seed, policy = 'open', terms, addrs, now =
     const path = new URL(request.url!, home.url).pathname
     requests.push(`${request.method} ${path}`)
     const body = new Uint8Array(await buffer(request))
-    if (await home.lie?.({ method: request.method!, path, body }, response)) return
+    if (await home.lie?.({ method: request.method!, path, headers: passedOn(request), body }, response)) return
     const { status = 200, type, body: bytes } = await answer(request, body).catch((error: { status?: number; code?: string; message: string }) => ({
       status: error.status ?? 400, type: 'application/problem+json', body: new TextEncoder().encode(JSON.stringify({ type: 'about:blank', status: error.status ?? 400, detail: error.message, code: error.code }))
     }))
@@ -148,6 +148,8 @@ const stop = async (server: Server, profiles: Profiles): Promise<void> => {
   await new Promise((resolve) => { server.close(resolve) })
   await profiles.close()
 }
+
+const passedOn = ({ headers: { host: _, connection: __, 'content-length': ___, 'transfer-encoding': ____, ...headers } }: IncomingMessage): Record<string, string> => headers as Record<string, string>
 
 const refusal = (status: number, code: string): Error => Object.assign(new Error(`refused: ${code}`), { status, code })
 const refuse = (status: number, code: string): never => { throw refusal(status, code) }
