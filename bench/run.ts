@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { format, machine, type Report } from './report.ts'
 
 /** In the order of the journeys; each is a folder here, with a README that states its question. */
-const BENCHMARKS = ['verify', 'size', 'publish', 'resolve', 'stores'] as const
+const BENCHMARKS = ['verify', 'size', 'publish', 'resolve', 'stores', 'home'] as const
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' }, check: { type: 'boolean', default: false } } })
 const unknown = positionals.filter((name) => !BENCHMARKS.some((known) => known === name))
