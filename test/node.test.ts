@@ -49,6 +49,13 @@ describe('openMercury', () => {
     expect(await two.blocks.get(avatar.cid, { hints: one.addresses })).toEqual(new Uint8Array(5_000).fill(1))
   })
 
+  test('is reached through another that relays to it', async () => {
+    const home = await open({ relay: { allows: () => true } })
+    const persona = await open({ listen: [], relays: home.addresses })
+    while (persona.addresses.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+    expect(persona.addresses).toEqual([`${home.addresses[0]}/p2p-circuit/p2p/${persona.peerId}`])
+  })
+
   test('keeps everything in its directory, and to its owner', async () => {
     const directory = await temporary()
     const mercury = await open({ directory })
