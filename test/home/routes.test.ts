@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { delegatedRoutingV1HttpApiClient } from '@helia/delegated-routing-v1-http-api-client'
+import { trustlessGatewayBlockBroker } from '@helia/trustless-gateway-client'
 import type { ComponentLogger, Logger } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { base36 } from 'multiformats/bases/base36'
@@ -153,6 +155,13 @@ describe('blocks', () => {
     await expect(car(gap)).rejects.toThrow()
     expect(await codeOf(await ask(`/ipfs/${absent.toString()}?format=car`))).toEqual([404, 'NOT_FOUND'])
     expect(await codeOf(await ask(`/ipfs/${absent.toString()}?format=raw`, { headers: { 'cache-control': 'only-if-cached' } }))).toEqual([412, 'NOT_CACHED'])
+  })
+
+  test('reach the gateway client of Helia, unmodified', async () => {
+    const { port } = new URL(home.server.url)
+    const routing = { async * findProviders () { yield { multiaddrs: [multiaddr(`/ip4/127.0.0.1/tcp/${port}/http`)], fallback: false, router: 'home' } } }
+    const broker = trustlessGatewayBlockBroker({ allowInsecure: true, allowLocal: true })({ routing, logger: SILENT } as unknown as Parameters<ReturnType<typeof trustlessGatewayBlockBroker>>[0])
+    expect(new Uint8Array(await broker.retrieve!(leafCid))).toEqual(leaf)
   })
 
   test('reach the gateway adapter of this project', async () => {
