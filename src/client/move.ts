@@ -5,9 +5,9 @@ import type { ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_HOMES } from '../limits.ts'
 import type { HomeEntry, ProfileDocument } from '../profile/document.ts'
-import { agreeWith, bringTo, endAll, othersThan, ownHead, readBack, requireHomes, tellLeft } from './agree.ts'
+import { agreeWith, bringTo, endAll, entryOf, othersThan, ownHead, readBack, requireHomes, tellLeft } from './agree.ts'
 import { uploadMedia, type UploadedMedia } from './home-media.ts'
-import { HomeBrokenError, type JoinOptions, type MoveStep, type Moved } from './hosting.ts'
+import { HomeBrokenError, type EndedHome, type JoinOptions, type MoveStep, type Moved } from './hosting.ts'
 import { homeOf, homeTarget, homesOf, type KnownHomes, type ListedHome } from './known-homes.ts'
 import { lookUp } from './look-up.ts'
 import { findPlace, meetHome, type HomePlace } from './named-home.ts'
@@ -43,7 +43,9 @@ export const move = async (signer: Signer, where: string | undefined, options: J
   const place = where === undefined ? before : await findPlace(where, { signal }, parts)
   if (!place) throw new MercuryError('NOTHING_TO_MOVE', 'no move was cut off on this device; say where to move')
   const voucher = options.voucher ?? place.voucher
-  return new Move(signer, homes, { ...options, ...(voucher === undefined ? {} : { voucher }), signal }, parts).run(place, before)
+  const moving = new Move(signer, homes, { ...options, ...(voucher === undefined ? {} : { voucher }), signal }, parts)
+  const goesOn = before !== undefined && (place.home === before.home || place.urls.some((url) => before.urls.includes(url)))
+  return (goesOn ? await moving.finish(before) : undefined) ?? moving.run(place, before)
 }
 
 class Move {
@@ -102,10 +104,25 @@ class Move {
     const published = isAlone ? added : await this.publish(home, () => [acceptance], (next) => tellLeft(from, next, homes, parts))
 
     await begin('end')
+    const left = await this.end(from)
+    return { home, acceptance, already: state === 'active' && isFirst && isAlone && left.length === 0, media, left, ...(published ? { published } : {}) }
+  }
+
+  /** The last step alone, which needs nothing of the new home; `undefined` when there are others to do. */
+  async finish ({ step, home, from }: MoveNote): Promise<Moved | undefined> {
+    const { signer: { id }, parts, options: { signal } } = this
+    if (step !== 'end') return undefined
+    const head = await parts.state.head(id, { now: parts.clock(), signal })
+    const acceptance = head && entryOf(head.document, home)
+    return acceptance && { home, acceptance, already: false, media: NO_MEDIA, left: await this.end(from) }
+  }
+
+  private async end (from: readonly ListedHome[]): Promise<EndedHome[]> {
+    const { signer, homes, parts, options: { signal, onProgress } } = this
     const left = await endAll(from, signer, homes, { signal }, parts)
     for (const ended of left) onProgress?.({ type: 'ended', ended })
     await parts.store.delete(moveKey(signer.id), { signal })
-    return { home, acceptance, already: state === 'active' && isFirst && isAlone && left.length === 0, media, left, ...(published ? { published } : {}) }
+    return left
   }
 
   private async publish (home: ProfileId, entries: (document: ProfileDocument | undefined) => readonly HomeEntry[], before?: Parameters<typeof edit>[2]['before']): Promise<Published> {

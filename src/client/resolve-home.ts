@@ -18,6 +18,8 @@ import { absence, lookUp, type Lookup, type LookupOptions, type LookupParts, typ
 import { takeVersion } from './take-version.ts'
 import type { Head } from './profile-state.ts'
 
+/** A home that has not answered by then holds up none after it: they are asked, too. */
+const PATIENCE_MS = SECOND_MS
 /** Versions of one profile that one call follows: homes that know newer ones than routers change where to look. */
 const MAX_ROUNDS = 4
 
@@ -101,7 +103,9 @@ class HomeSearch {
   private readonly options: ResolveHomeOptions
   private readonly parts: LookupParts
   /** Each home is asked once, whichever version lists it. */
-  private readonly said = new Map<ProfileId, Said | HomeUnreachableError>()
+  private readonly said = new Map<ProfileId, Promise<Said | HomeUnreachableError>>()
+  /** What homes gave that were asked. */
+  private readonly given: ProfileCandidate[] = []
   private lookup!: Lookup
 
   constructor (id: ProfileId, options: ResolveHomeOptions, parts: LookupParts) {
@@ -152,7 +156,7 @@ class HomeSearch {
   private async judge (acceptance: HomeEntry, { document }: Head): Promise<Verdict> {
     try {
       const { home } = await verifyAcceptance(acceptance, { persona: this.id, next: document.next, at: this.parts.clock() / SECOND_MS })
-      const said = this.said.get(home) ?? (this.reaches ? await this.ask(home, acceptance) : undefined)
+      const said = await this.patiently(this.hear(home, acceptance), document)
       const own = await this.ownHead(home)
       if (own?.floor.gone) return { type: 'passed', code: 'GONE', reason: 'the home is gone for good' }
       if (own && own.document.kind !== 'home') return { type: 'passed', code: 'NOT_A_HOME', reason: `it is a ${own.document.kind}` }
@@ -188,7 +192,7 @@ class HomeSearch {
         const document = peekDocument(given.home)
         if (!document) continue
         const { id: home } = await verifyDocument(document, { id: 'any' })
-        if (await this.speaksFor(home, given, given.url)) this.said.set(home, { url: given.url, given })
+        if (await this.speaksFor(home, given, given.url)) this.said.set(home, Promise.resolve({ url: given.url, given }))
       } catch (error) {
         this.options.signal?.throwIfAborted()
         // It proves nothing of itself; the homes that the profile lists are asked.
@@ -205,15 +209,36 @@ class HomeSearch {
     return named.includes(url) || urlsOf(own?.document.addrs).includes(url)
   }
 
+  /** What a home says, asked now where it has not spoken. */
+  private hear (home: ProfileId, acceptance: HomeEntry): Promise<Said | HomeUnreachableError> | undefined {
+    const said = this.said.get(home) ?? (this.reaches ? this.ask(home, acceptance) : undefined)
+    // Who waits for it hears of its failure.
+    said?.catch(() => undefined)
+    if (said) this.said.set(home, said)
+    return said
+  }
+
+  private async patiently <T>(said: Promise<T> | undefined, document: ProfileDocument): Promise<T | undefined> {
+    const timer = setTimeout(() => {
+      for (const entry of document.homes ?? []) {
+        const home = homeOf(entry)
+        if (home !== undefined) void this.hear(home, entry)
+      }
+    }, PATIENCE_MS)
+    try {
+      return await said
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   /** Asks a home at the addresses that are known for it, then at those of its own document. */
   private async ask (home: ProfileId, { addrs = [] }: HomeEntry): Promise<Said | HomeUnreachableError> {
     const { signal } = this.options
     const contact = await this.parts.homes!.contact({ home, addrs }, { signal })
     const first = await this.askAt(contact)
     const isHeard = !(first instanceof HomeUnreachableError) && await this.speaksFor(home, first.given ?? {}, first.url, contact.named)
-    const said = isHeard ? first : await this.askElsewhere(home, contact, first)
-    this.said.set(home, said)
-    return said
+    return isHeard ? first : this.askElsewhere(home, contact, first)
   }
 
   /** Whoever was there did not speak for the home, or nobody was: its own document says where it is. */
@@ -236,6 +261,7 @@ class HomeSearch {
     const until = signal ? AbortSignal.any([signal, timeout]) : timeout
     try {
       const { value: given, url } = await untilAborted(contact.ask((client) => client.profile(this.id, { signal: until })), until)
+      if (given) this.given.push(given)
       return { url, given }
     } catch (error) {
       signal?.throwIfAborted()
@@ -258,8 +284,7 @@ class HomeSearch {
   }
 
   private async succession ({ document }: Head): Promise<{ succession?: VerifiedSuccession }> {
-    const given = [...this.lookup.profiles, ...[...this.said.values()].map((said) => (said instanceof HomeUnreachableError ? undefined : said.given))]
-    for (const succession of given.map((candidate) => candidate?.succession)) {
+    for (const succession of [...this.lookup.profiles, ...this.given].map((candidate) => candidate.succession)) {
       if (!succession) continue
       const verified = await verifySuccession(succession).catch(passOverMercuryErrors)
       if (verified?.from === this.id && isPledged(document, succession.key)) return { succession: verified }

@@ -100,6 +100,18 @@ describe('move', () => {
     await expectMoved(before, 'when it has')
   })
 
+  it('ends at the old home also when the new one has died meanwhile', async () => {
+    const before = await settled()
+    const reached = new Error('killed')
+    const onProgress = ({ type, step }: { type: string; step?: string }): void => { if (type === 'step' && step === 'end') throw reached }
+    await expect(device(before.world, before.state).profiles.move(alice, before.next.url, { onProgress })).rejects.toBe(reached)
+    expect(before.old.agreements.get(alice.id)!.state).toBe('ended')
+    before.old.agreements.get(alice.id)!.state = 'active'
+    await before.next.stop()
+    expect(await device(before.world, before.state).profiles.move(alice)).toMatchObject({ home: before.next.id, left: [{ home: before.old.id, ended: true }] })
+    expect(await Array.fromAsync(before.state.entries({ prefix: 'move/' }))).toEqual([])
+  })
+
   it('goes elsewhere when the user changes their mind, and leaves where the first move led', async () => {
     const before = await settled()
     const killed = killedAfter(12, before.world, before.state)

@@ -81,7 +81,7 @@ describe('resolveHome', () => {
     'answers with garbage': ['INVALID_CBOR', (home) => { home.lie = (_, response) => { response.end('garbage'); return true } }],
     'gives a record that does not verify': ['INVALID_RECORD', (home) => { home.alter = (answer) => ({ ...answer, record: answer.record.slice(0, -1) }) }],
     'gives its own record as that of the profile': ['INVALID_SIGNATURE', (home) => { home.alter = (answer) => ({ ...answer, record: answer.home! }) }],
-    'says nothing of itself': ['NOT_A_HOME', (home) => { home.alter = ({ home: _, ...answer }) => answer }],
+    'says nothing of itself': ['NOT_A_HOME', (home) => { home.alter = ({ hosting, record }) => ({ hosting, record }) }],
     'gives the record of the profile as its own': ['INVALID_SIGNATURE', async (home) => { home.alter = (answer) => ({ ...answer, home: answer.record }) }],
     'is gone for good': ['GONE', (home) => home.profiles.remove(home.signer, { wait: 'local' })]
   }
@@ -111,6 +111,20 @@ describe('resolveHome', () => {
     await owner.profiles.flush()
     await owner.profiles.leave(alice, first.id)
     expect(await device([stale]).profiles.resolveHome(alice.id)).toMatchObject({ home: next.id, confirmed: true, passedOver: [] })
+  })
+
+  it('is held up by no home that takes its time', async () => {
+    const homes = await Promise.all([53, 52, 51, 50].map((seed) => openHome({ seed })))
+    const { router } = await hosted(homes)
+    const [last, ...others] = homes as [SmallHome, ...SmallHome[]]
+    last.requests.length = 0
+    let waiting = 0
+    for (const home of others) home.lie = () => { waiting++; return true }
+    const found = await device([router]).profiles.resolveHome(alice.id)
+    expect(found).toMatchObject({ home: last.id, confirmed: true })
+    expect(found.passedOver.map(({ code }) => code)).toEqual(['HOME_UNREACHABLE', 'HOME_UNREACHABLE', 'HOME_UNREACHABLE'])
+    expect(waiting).toBe(3)
+    expect(last.requests.filter((request) => request === `GET /profiles/v1/${alice.id}`)).toHaveLength(1)
   })
 
   it('names the first home that does not answer, unconfirmed, where none does', async () => {

@@ -149,7 +149,9 @@ const stop = async (server: Server, profiles: Profiles): Promise<void> => {
   await profiles.close()
 }
 
-const passedOn = ({ headers: { host: _, connection: __, 'content-length': ___, 'transfer-encoding': ____, ...headers } }: IncomingMessage): Record<string, string> => headers as Record<string, string>
+/** What is signed, and what it is; not what belongs to its connection. */
+const passedOn = ({ headers }: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(['accept', 'content-type', 'content-digest', 'signature', 'signature-input'].flatMap((name) => (typeof headers[name] === 'string' ? [[name, headers[name]]] : [])))
 
 const refusal = (status: number, code: string): Error => Object.assign(new Error(`refused: ${code}`), { status, code })
 const refuse = (status: number, code: string): never => { throw refusal(status, code) }
