@@ -239,7 +239,7 @@ const followChanges = async ({ books, changes, feed, profiles }: { books: Hostin
       if (!begun) key = await changes.last({ signal })
       begun = true
       for (const event of await feed.next(key, signal)) {
-        const document = await storedDocument(event.id, profiles, { signal })
+        const document = books.wasTaken(event.id, event.sequence) ? undefined : await storedDocument(event.id, profiles, { signal })
         if (document) await books.agreements.taken(event.id, document, { isCurrent: async () => true, signal })
         key = event.key
       }

@@ -28,6 +28,9 @@ import type { HomeSettings } from './settings.ts'
 /** Where the books of a home stand in the state. */
 export const HOME_PREFIX = 'home/'
 
+/** Versions that are remembered so that they are looked at once. */
+const MAX_LAST_TAKEN = 4_096
+
 export interface HostingBooksParts {
   home: MessageSigner
   /** That of `profiles`. */
@@ -56,6 +59,8 @@ export interface HostingBooks {
   relaysFor(peer: ProfileId, options?: BookOptions): Promise<boolean>
   /** Whether the home has, or had, anything to do with a profile: an agreement, or one of its versions here. */
   isKnown(id: ProfileId, options?: BookOptions): Promise<boolean>
+  /** Whether `hosting.taken` has looked at this version lately, in this process. */
+  wasTaken(id: ProfileId, sequence: bigint): boolean
   /** Waits for the writes under way. */
   close(): Promise<void>
 }
@@ -79,6 +84,9 @@ export const createHostingBooks = ({ home, state, blocks, profiles, settings, cl
   const evidence = new Evidence({ ...parts, blocks, nextOf })
   const chores = new Chores({ ...parts, agreements, bans, backups, nonces, profiles, settings })
 
+  /** By profile, in the order in which they came. */
+  const lastTaken = new Map<ProfileId, bigint>()
+
   const hosting: Hosting = {
     async standing (id, options) {
       const standing = await agreements.standing(id, options)
@@ -90,6 +98,9 @@ export const createHostingBooks = ({ home, state, blocks, profiles, settings, cl
       const document = decodeCborMap(bytes) as ProfileDocument
       const isCurrent = async (): Promise<boolean> => (await profiles.stored(id, options))?.cid.equals(await documentCid(bytes)) ?? false
       await agreements.taken(id, document, { ...options, isCurrent })
+      lastTaken.delete(id)
+      lastTaken.set(id, BigInt(document.seq))
+      if (lastTaken.size > MAX_LAST_TAKEN) lastTaken.delete(lastTaken.keys().next().value!)
       if (document.succeeds) await evidence.keep(document.succeeds, options).catch(asUnkept)
     },
     succession: (id, options) => evidence.succession(id, options),
@@ -116,6 +127,7 @@ export const createHostingBooks = ({ home, state, blocks, profiles, settings, cl
       if (await witnessed(id, { store }, options) !== undefined) return true
       return isKept(id, options)
     },
+    wasTaken: (id, sequence) => lastTaken.get(id) === sequence,
     async close () {
       await store.close()
       await grouped.close()

@@ -81,12 +81,13 @@ export interface HomeClient {
 }
 
 export const createHomeClient = ({ transport, urls, trusted, clock }: HomeClientOptions): HomeClient => {
-  /** The first address that answers is asked from then on. */
+  /** The address that answered last is asked first. */
   let base: string | undefined
+  const inOrder = (): readonly string[] => (base === undefined ? urls : [base, ...urls.filter((url) => url !== base)]).slice(0, MAX_URLS)
 
   const send = async (path: string, request: Omit<HomeRequest, 'url' | 'trusted'>, signer: MessageSigner | undefined, { signal }: CallOptions = {}): Promise<HomeResponse> => {
     const failures: string[] = []
-    for (const candidate of base === undefined ? urls.slice(0, MAX_URLS) : [base]) {
+    for (const candidate of inOrder()) {
       const url = new URL(path, candidate).href
       try {
         const headers = signer ? { ...request.headers, ...await signRequest({ method: request.method, url, body: request.body }, signer, { now: clock(), signal }) } : request.headers
