@@ -49,6 +49,7 @@ describe('at homes as they run', () => {
     await expect(owner.join(await signerOf(2), link, { first: true, agreesTo: () => true })).rejects.toMatchObject({ code: 'HOME_REFUSED' })
 
     await owner.edit(alice, (draft) => ({ ...draft, bio: 'Curious.' }), { wait: 'all' })
+    expect(await home.client.hasBlock(avatar.cid)).toBe(true)
     const reader = device({ routers: [createHomeRouter({ transport: createHomeTransport(), urls: [home.url], trusted: true })] })
     expect(await reader.resolveHome(alice.id)).toMatchObject({ home: home.home.id, confirmed: true, addresses: home.home.description.addresses, resolved: { profile: { bio: 'Curious.' } } })
 

@@ -4,6 +4,7 @@ import { createInvitation, formatHomeLink } from '../../src/hosting/invitation.t
 import { addressOfUrl } from '../../src/hosting/home-address.ts'
 import { createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
 import { decodeProfileId } from '../../src/identity/profile-id.ts'
+import { DAY_MS } from '../../src/limits.ts'
 import { killedAfter } from './killed.ts'
 import { openSmallHome, openTransport, type SmallHome } from './small-home.ts'
 import { NOON, openDevice, openWorld, signerOf, type Device } from './world.ts'
@@ -172,6 +173,35 @@ describe('leave, cut off', () => {
   })
 })
 
+describe('join, cut off', () => {
+  it.each([['on this device', true], ['on another', false]])('is finished by another call %s, wherever it was killed', async (_, isSame) => {
+    let last = 1
+    for (; ; last++) {
+      const home = await openHome({ seed: 50, policy: 'invitation' })
+      const link = formatHomeLink({ home: home.id, addresses: [addressOfUrl(home.url)], voucher: await createInvitation({ expires: NOON / 1_000 + 60 }, home.signer) })
+      const world = openWorld()
+      const state = createMemoryStore()
+      const first = openDevice({ ...world, state }).profiles
+      const avatar = await first.attach(new Uint8Array(9_000).fill(7), { type: 'image/png' })
+      await first.publish({ name: 'Alice', avatar }, alice, { first: true, wait: 'all' })
+      await first.close()
+      const killed = killedAfter(last, world, state)
+      const second = openDevice({ ...killed.world, state: killed.state, homes: killed.transport }).profiles
+      const joined = await second.join(alice, link).then(() => true, () => false)
+      await second.close()
+      const { profiles } = device({ ...world, ...(isSame ? { state } : {}) })
+      expect(await profiles.join(alice, link), `killed before step ${last}`).toMatchObject({ home: home.id })
+      await profiles.flush()
+      expect(home.agreements.get(alice.id)!.state, `killed before step ${last}`).toBe('active')
+      expect(await home.blocks.get(avatar.cid), `killed before step ${last}`).toBeDefined()
+      expect(await homesOf(device(world)), `killed before step ${last}`).toEqual([home.id])
+      for (const close of closing.splice(0)) await close()
+      if (joined) break
+    }
+    expect(last).toBeGreaterThan(6)
+  })
+})
+
 describe('join at a home that lies', () => {
   const json = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
   const altering = (path: RegExp, change: (answer: Record<string, unknown>) => object): ((home: SmallHome) => void) => (home) => {
@@ -297,6 +327,17 @@ describe('a version of a profile with homes', () => {
     transport.sent.length = 0
     await profiles.edit(alice, (draft) => ({ ...draft, name: 'Alice' }), { wait: 'all' })
     expect(transport.sent.map((request) => request.split(' ')[0])).toEqual(['GET', 'PUT'])
+  })
+
+  it('is renewed there too before it ends', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles, sleep } = device(openWorld())
+    await profiles.join(alice, home.url)
+    const { expiresAt } = await profiles.resolve(alice.id, { policy: 'offline' })
+    sleep(100 * DAY_MS)
+    await profiles.keepAlive({ all: true, signers: [alice] })
+    const renewed = await home.profiles.resolve(alice.id, { policy: 'offline' })
+    expect(renewed.expiresAt.getTime() - expiresAt.getTime()).toBe(100 * DAY_MS)
   })
 
   it('is found at a home that a link names', async () => {
