@@ -7,7 +7,7 @@ import type { KeyValueStore, Operation } from '../store/key-value-store.ts'
 import { copyPinBooks } from '../store/pins.ts'
 import { createPrefixStore } from '../store/prefix-store.ts'
 import { CONFLICT_TRIES, ProfileState, retryOnConflict, type Head } from './profile-state.ts'
-import { PINS } from './parts.ts'
+import { PINS, onBooks } from './pin-books.ts'
 import { dueKey, keepKey } from './schedule.ts'
 
 /** What became of one profile. */
@@ -58,7 +58,7 @@ const copyProfile = async ({ record, checkedAt }: Head, from: KeyValueStore, to:
     if (floor && decodeFloor(floor).sequence > record.sequence) return 'present'
     if (floor && recordThere && compareRecords(await readProfileRecord(id, recordThere, { now: checkedAt }), record) >= 0) return 'present'
     const books = await copyPinBooks(id, { from: createPrefixStore(from, PINS), to: createPrefixStore(to, PINS), signal })
-    await to.batch([{ type: 'check', key: `floor/${id}`, value: floor }, ...await forget(id, to, signal), ...await entriesOf(id, from, signal), ...books.map((operation) => ({ ...operation, key: PINS + operation.key }))], { signal })
+    await to.batch([{ type: 'check', key: `floor/${id}`, value: floor }, ...await forget(id, to, signal), ...await entriesOf(id, from, signal), ...onBooks(books)], { signal })
     return 'copied'
   })
 

@@ -10,7 +10,7 @@ import type { Receipt } from './receipt.ts'
 export const MAX_DELIVERIES = 64
 
 /** How many names wait in memory for a slot; those over it are found in the outbox. */
-const MAX_QUEUED = 1_024
+const MAX_QUEUED = 256
 
 export interface DeliveriesParts {
   outbox: Outbox

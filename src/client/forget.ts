@@ -1,6 +1,7 @@
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { Operation } from '../store/key-value-store.ts'
-import { PINS, type ClientParts } from './parts.ts'
+import type { ClientParts } from './parts.ts'
+import { onBooks } from './pin-books.ts'
 import { CONFLICT_TRIES, retryOnConflict } from './profile-state.ts'
 
 /**
@@ -13,7 +14,7 @@ export const forget = (id: ProfileId, { signal }: { signal: AbortSignal }, parts
     await deliveries.cancel(id)
     const write = async (books: readonly Operation[]): Promise<void> => {
       const [head, turn] = await Promise.all([state.forget(id, { signal }), schedule.forget(id, { signal })])
-      await store.batch([...head, ...turn, outbox.waive(id), ...books.map((operation) => ({ ...operation, key: PINS + operation.key }))], { signal })
+      await store.batch([...head, ...turn, outbox.waive(id), ...onBooks(books)], { signal })
     }
     if (pins) await pins.unpin(id, { write, signal })
     else await retryOnConflict(CONFLICT_TRIES, () => write([]))

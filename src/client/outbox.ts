@@ -14,7 +14,7 @@ import type { PinSet } from '../store/pins.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { uploadMedia } from './home-media.ts'
 import { homeTarget, homesOf, type KnownHomes, type ListedHome } from './known-homes.ts'
-import { PINS } from './parts.ts'
+import { onBooks } from './pin-books.ts'
 import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 import type { Receipt } from './receipt.ts'
 import { keepKey } from './schedule.ts'
@@ -180,7 +180,7 @@ export class Outbox {
     const isKept = async (): Promise<boolean> => (await store.get(keepKey(id))) !== undefined
     if (!pins || (await isKept())) return
     await pins.unpin(id, { write: async (books) => {
-      if (!(await isKept())) await store.batch([{ type: 'check', key: keepKey(id), value: undefined }, ...books.map((operation) => ({ ...operation, key: PINS + operation.key }))])
+      if (!(await isKept())) await store.batch([{ type: 'check', key: keepKey(id), value: undefined }, ...onBooks(books)])
     } })
   }
 }

@@ -7,9 +7,6 @@ import type { LookupParts } from './look-up.ts'
 import type { Outbox } from './outbox.ts'
 import type { Schedule } from './schedule.ts'
 
-/** Where the books of a client's pin set stand in its state. */
-export const PINS = 'pins/'
-
 /** What the journeys of one client work with. */
 export interface ClientParts extends LookupParts {
   store: KeyValueStore

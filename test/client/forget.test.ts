@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PINS } from '../../src/client/parts.ts'
+import { PINS } from '../../src/client/pin-books.ts'
 import { createHashStore, createLocalRouter, createMemoryStore, createRecord, signDocument, type KeyValueStore, type NameRouter, type Profiles } from '../../src/index.ts'
 import { HOUR_MS } from '../../src/limits.ts'
 import { createPinSet } from '../../src/store/pins.ts'

@@ -1,0 +1,7 @@
+import type { Operation } from '../store/key-value-store.ts'
+
+/** Where the books of a client's pin set stand in its state. */
+export const PINS = 'pins/'
+
+/** For a batch on the state: `operations` of the pin set on its books. */
+export const onBooks = (operations: readonly Operation[]): Operation[] => operations.map((operation) => ({ ...operation, key: PINS + operation.key }))
