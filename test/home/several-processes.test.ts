@@ -54,7 +54,7 @@ describeWithService('S3', 'a home of two processes', () => describeWithService('
       env: { ...process.env, PGPASSWORD: postgres.password, AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey }
     })
     children.push(child)
-    const [said] = await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')]) as [unknown]
+    const [said] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]) as [unknown]
     expect(String(said)).toContain('listening')
     return child
   }
