@@ -26,11 +26,15 @@ const hosted = async (homes: readonly SmallHome[]): Promise<{ owner: Device; rou
   const router = createLocalRouter(createMemoryStore(), { name: 'north' })
   const owner = device([router])
   for (const { url } of homes) await owner.profiles.join(alice, url)
+  await owner.profiles.flush()
   return { owner, router }
 }
 
 /** Publishes a version of Alice that lists `homes`, as no honest program would. */
-const list = async (owner: Device, homes: readonly HomeEntry[]): Promise<unknown> => owner.profiles.edit(alice, (draft) => draft, { wait: 'any', fields: () => ({ homes }) })
+const list = async ({ profiles }: Device, homes: readonly HomeEntry[]): Promise<void> => {
+  await profiles.edit(alice, (draft) => draft, { wait: 'any', fields: () => ({ homes }) })
+  await profiles.flush()
+}
 
 describe('resolveHome', () => {
   it('takes one request where the router that is asked is the home', async () => {
