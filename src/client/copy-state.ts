@@ -30,9 +30,11 @@ export interface CopyStateOptions {
 
 /** What is kept of a profile under `<prefix><id>`. */
 const PREFIXES = ['floor/', 'record/', 'document/', 'checked/', 'unread/', 'fork/', 'change/', 'outbox/', 'keep/'] as const
+/** What the user began or said of it: where a home is, what was cut off. Kept where the source has none. */
+const NOTES = ['named/', 'move/', 'leave/'] as const
 
 /**
- * Copies what a device knows of profiles: floors, records, documents, evidence, what is owed, when to relay, and which blocks are pinned for whom.
+ * Copies what a device knows of profiles: floors, records, documents, evidence, what is owed, when to relay, where the user said that homes are, moves that were cut off, and which blocks are pinned for whom.
  *
  * Each profile is verified, then written in one batch that never lowers a floor, so a copy that was cut off can be made again. A profile that is damaged is told and the rest goes on.
  * Blocks stay where they are. No client may work on `from` meanwhile: what it writes could be missed.
@@ -70,7 +72,7 @@ const forget = async (id: ProfileId, to: KeyValueStore, signal: AbortSignal | un
 
 const entriesOf = async (id: ProfileId, from: KeyValueStore, signal: AbortSignal | undefined): Promise<Operation[]> => {
   const operations: Operation[] = []
-  for (const prefix of PREFIXES) {
+  for (const prefix of [...PREFIXES, ...NOTES]) {
     const value = await from.get(prefix + id, { signal })
     if (value) operations.push({ type: 'put', key: prefix + id, value })
   }

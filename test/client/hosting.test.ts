@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createInvitation, formatHomeLink } from '../../src/hosting/invitation.ts'
 import { addressOfUrl } from '../../src/hosting/home-address.ts'
-import { createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
+import { copyState, createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
 import { decodeProfileId } from '../../src/identity/profile-id.ts'
 import { DAY_MS } from '../../src/limits.ts'
 import { killedAfter } from './killed.ts'
@@ -327,6 +327,20 @@ describe('a version of a profile with homes', () => {
     transport.sent.length = 0
     await profiles.edit(alice, (draft) => ({ ...draft, name: 'Alice' }), { wait: 'all' })
     expect(transport.sent.map((request) => request.split(' ')[0])).toEqual(['GET', 'PUT'])
+  })
+
+  it('is sent to a home with a private address where the user named it, over a copy of the state too, and nowhere else', async () => {
+    const home = await openHome({ seed: 50 })
+    const world = openWorld()
+    const here = device(world, openTransport({ allowPrivate: false }))
+    await here.profiles.join(alice, home.url)
+    await here.profiles.edit(alice, (draft) => ({ ...draft, name: 'here' }), { wait: 'all' })
+    const state = createMemoryStore()
+    await copyState({ from: here.state, to: state, clock: () => NOON })
+    await device({ ...world, state }, openTransport({ allowPrivate: false })).profiles.edit(alice, (draft) => ({ ...draft, name: 'over a copy' }), { wait: 'all' })
+    expect((await home.profiles.resolve(alice.id, { policy: 'offline' })).profile.name).toBe('over a copy')
+    const { profiles } = device(world, openTransport({ allowPrivate: false }))
+    await expect(profiles.edit(alice, (draft) => ({ ...draft, name: 'elsewhere' }), { wait: 'all' })).rejects.toMatchObject({ code: 'UNDELIVERED', published: { pending: [`home:${home.id}`] } })
   })
 
   it('is renewed there too before it ends', async () => {
