@@ -43,8 +43,9 @@ export const ownHead = async (id: ProfileId, { first, signal }: { first?: boolea
  */
 export const agreeWith = async ({ home, description, contact }: MetHome, signer: Signer, document: ProfileDocument | undefined, { voucher, agreesTo, peer, signal }: Pick<JoinOptions, 'voucher' | 'agreesTo' | 'peer' | 'signal'>, parts: ClientParts): Promise<Agreement> => {
   const { next, pledge } = document ?? { next: signer.pledge?.next ?? null, pledge: signer.pledge?.sig }
+  const at = parts.clock() / SECOND_MS
   const entry = document && entryOf(document, home)
-  if (entry) {
+  if (entry && (entry.until === undefined || at < entry.until)) {
     const { value: known } = await contact.ask((client) => client.agreement(home, next, signer, { signal }))
     if (known && known.state !== 'ended' && equals(known.acceptance.sig, entry.sig)) return known
   }
@@ -53,7 +54,7 @@ export const agreeWith = async ({ home, description, contact }: MetHome, signer:
   const request = { persona: signer.id, next, ...(pledge ? { pledge } : {}), ...(voucher === undefined ? {} : { voucher }), ...(terms ? { terms: terms.digest } : {}), ...(peer === undefined ? {} : { peer }) }
   const { value: agreement } = await contact.ask((client) => client.agree(request, home, signer, { signal }))
   if (agreement.state === 'ended') throw new HomeBrokenError('NOT_ACTIVE', `${home} answers with an agreement that has ended`)
-  await verifyAcceptance(agreement.acceptance, { persona: signer.id, next, at: parts.clock() / SECOND_MS })
+  await verifyAcceptance(agreement.acceptance, { persona: signer.id, next, at })
   return agreement
 }
 

@@ -100,8 +100,9 @@ interface Said {
 
 class HomeSearch {
   private readonly id: ProfileId
-  private readonly options: ResolveHomeOptions
+  private readonly options: ResolveHomeOptions & { signal: AbortSignal }
   private readonly parts: LookupParts
+  private readonly done = new AbortController()
   /** Each home is asked once, whichever version lists it. */
   private readonly said = new Map<ProfileId, Promise<Said | HomeUnreachableError>>()
   /** What homes gave that were asked. */
@@ -110,11 +111,21 @@ class HomeSearch {
 
   constructor (id: ProfileId, options: ResolveHomeOptions, parts: LookupParts) {
     this.id = id
-    this.options = options
+    const { signal } = this.done
+    this.options = { ...options, signal: options.signal ? AbortSignal.any([options.signal, signal]) : signal }
     this.parts = parts
   }
 
   async run (): Promise<{ current: CurrentHome; lookup: Lookup }> {
+    try {
+      return await this.search()
+    } finally {
+      // Homes that were asked to be sure are asked no more.
+      this.done.abort(new DOMException('the home is found', 'AbortError'))
+    }
+  }
+
+  private async search (): Promise<{ current: CurrentHome; lookup: Lookup }> {
     const { policy = 'first', hints, next, signal } = this.options
     const lookupOptions: LookupOptions = { policy, hints, next, signal }
     this.lookup = await lookUp(this.id, lookupOptions, this.parts)
@@ -137,7 +148,7 @@ class HomeSearch {
     for (const acceptance of head.document.homes ?? []) {
       const home = homeOf(acceptance)
       const verdict = await this.judge(acceptance, head)
-      this.options.signal?.throwIfAborted()
+      this.options.signal.throwIfAborted()
       if (verdict.type === 'newer' && !isLast) return undefined
       if (verdict.type === 'current') return { home: home!, addresses: verdict.addresses, confirmed: true, acceptance, passedOver }
       if (verdict.type === 'silent') silent ??= { home: home!, addresses: verdict.addresses, confirmed: false, acceptance, passedOver: [...passedOver] }
@@ -168,7 +179,7 @@ class HomeSearch {
       await this.take(home, said.given.home)
       return await this.weigh(said.given, addresses)
     } catch (error) {
-      this.options.signal?.throwIfAborted()
+      this.options.signal.throwIfAborted()
       return { type: 'passed', ...reportOf(error) }
     }
   }
@@ -194,7 +205,7 @@ class HomeSearch {
         const { id: home } = await verifyDocument(document, { id: 'any' })
         if (await this.speaksFor(home, given, given.url)) this.said.set(home, Promise.resolve({ url: given.url, given }))
       } catch (error) {
-        this.options.signal?.throwIfAborted()
+        this.options.signal.throwIfAborted()
         // It proves nothing of itself; the homes that the profile lists are asked.
         reportOf(error)
       }
@@ -258,13 +269,13 @@ class HomeSearch {
   private async askAt (contact: HomeContact): Promise<Said | HomeUnreachableError> {
     const { signal } = this.options
     const timeout = AbortSignal.timeout(this.parts.routerTimeoutMs)
-    const until = signal ? AbortSignal.any([signal, timeout]) : timeout
+    const until = AbortSignal.any([signal, timeout])
     try {
       const { value: given, url } = await untilAborted(contact.ask((client) => client.profile(this.id, { signal: until })), until)
       if (given) this.given.push(given)
       return { url, given }
     } catch (error) {
-      signal?.throwIfAborted()
+      signal.throwIfAborted()
       if (timeout.aborted) return new HomeUnreachableError('it took too long')
       if (error instanceof HomeUnreachableError) return error
       if (error instanceof HomeRefusedError && (error.status >= 500 || error.status === 429)) return new HomeUnreachableError(error.message, { cause: error })

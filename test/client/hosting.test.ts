@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createInvitation, formatHomeLink } from '../../src/hosting/invitation.ts'
 import { addressOfUrl } from '../../src/hosting/home-address.ts'
-import { copyState, createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
+import { acceptHosting, copyState, createHashStore, createMemoryStore, type HashStore, type KeyValueStore, type NameRouter } from '../../src/index.ts'
 import { decodeProfileId } from '../../src/identity/profile-id.ts'
 import { DAY_MS } from '../../src/limits.ts'
 import { killedAfter } from './killed.ts'
@@ -66,6 +66,19 @@ describe('join', () => {
     expect(again).toMatchObject({ already: true, acceptance: { sig: first.acceptance.sig } })
     expect(again.published).toBeUndefined()
     expect(home.requests.filter((request) => request.startsWith('POST'))).toHaveLength(1)
+  })
+
+  it('asks for another agreement when the one before is over', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles } = device(openWorld())
+    await profiles.join(alice, home.url)
+    const over = await acceptHosting({ persona: alice.id, since: NOON / 1_000 - 60, until: NOON / 1_000 - 1, next: alice.pledge!.next }, home.signer)
+    home.agreements.set(alice.id, { state: 'active', entry: over, next: alice.pledge!.next })
+    await profiles.edit(alice, (draft) => draft, { fields: () => ({ homes: [over] }) })
+    home.agreements.delete(alice.id)
+    const joined = await profiles.join(alice, home.url)
+    expect(joined).toMatchObject({ already: false })
+    expect(joined.acceptance.until).toBeUndefined()
   })
 
   it('uses the invitation of a link once, and tells a home that wants one apart', async () => {

@@ -47,7 +47,15 @@ describe('resolveHome', () => {
     expect(transport.sent).toEqual([`GET ${home.url}profiles/v1/${alice.id}`])
   })
 
-  it('takes two where another router knew the profile: the home is asked itself', async () => {
+  it('takes one where a link names the home', async () => {
+    const home = await openHome({ seed: 50 })
+    await hosted([home])
+    const transport = openTransport()
+    expect(await device([], transport).profiles.resolveHome(alice.id, { hints: [addressOfUrl(home.url)] })).toMatchObject({ home: home.id, confirmed: true })
+    expect(transport.sent).toHaveLength(1)
+  })
+
+  it('takes one where another router knew the profile: the home is asked itself', async () => {
     const home = await openHome({ seed: 50 })
     const { router } = await hosted([home])
     const transport = openTransport()
