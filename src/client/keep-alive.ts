@@ -9,6 +9,8 @@ import type { ClientParts } from './parts.ts'
 import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
 
 const MAX_CONCURRENCY = 64
+/** Where few names are kept most passes take none, and a new version must not wait hours for its next try. */
+const MIN_OWED = 64
 
 /** What was done for one name. */
 export interface KeptAlive {
@@ -24,7 +26,7 @@ export interface KeptAlive {
 export interface KeepAliveOptions {
   /** Names under way at once; 4 by default, at most 64. */
   concurrency?: number
-  /** At most so many names, the longest due first, and so many profiles of which deliveries are owed; all by default. {@link passLimit} says how many a home takes. */
+  /** At most so many names, the longest due first, and so many profiles of which deliveries are owed, or 64 where that is less; all by default. {@link passLimit} says how many a home takes. */
   limit?: number
   /** Keys of this device's own profiles: records with under 300 days left are signed anew for 365. */
   signers?: readonly Signer[]
@@ -55,7 +57,7 @@ export const keepAlive = async ({ concurrency = 4, limit = Infinity, signers = [
   }
   /** What is owed first: it may need what would be let go. */
   const settleBooks = async (): Promise<void> => {
-    await flushOutbox({ concurrency: workers, limit, signal: until }, parts)
+    await flushOutbox({ concurrency: workers, limit: Math.max(limit, MIN_OWED), signal: until }, parts)
     // What cannot be let go now is held on, and holds up no name.
     await parts.attachments.expire({ signal: until }).catch(passOverMercuryErrors)
   }
