@@ -31,10 +31,8 @@ import { openServer, type HomeServer } from './server.ts'
 import { readSettings, type HomeSettings } from './settings.ts'
 import { createStrangerRecords } from './stranger-records.ts'
 
-/** How often names are passed on and chores done. */
-const PASS_MS = MINUTE_MS
-/** Whoever was killed is followed after this. */
-const LEASE_MS = 3 * PASS_MS
+/** Passes after which whoever was killed is followed. */
+const LEASE_PASSES = 3
 /** How often it is looked whether the home is reached elsewhere by now. */
 const ADDRESSES_MS = 10 * SECOND_MS
 /** How often kept names are counted, for the pace at which they are passed on. */
@@ -57,6 +55,8 @@ export interface HomeOptions {
   addresses?: () => readonly string[]
   /** The peer ID of its node. */
   peer?: string
+  /** Milliseconds from one pass over the names and chores that are due to the next. @default a minute */
+  passMs?: number
   /** Further keys whose records are renewed here, such as those of the machine's own personas. */
   signers?: () => readonly Signer[]
   /** Milliseconds since 1970. @default `Date.now` */
@@ -98,7 +98,7 @@ export interface Home extends HomeOperator {
  * @throws what {@link readSettings} and {@link openServer} throw; MercuryError `KIND_CHANGED` when the key is another kind of profile's
  */
 export const createHome = async (options: HomeOptions): Promise<Home> => {
-  const { signer, profiles, state, blocks, routers = [], addresses: nodeAddresses = () => [], peer, clock = Date.now, onError } = options
+  const { signer, profiles, state, blocks, routers = [], addresses: nodeAddresses = () => [], peer, clock = Date.now, passMs = MINUTE_MS, onError } = options
   const settings = readSettings(options.settings ?? {})
   const books = createHostingBooks({ home: signer, state, blocks, profiles, settings, clock })
   const closing = new AbortController()
@@ -145,15 +145,15 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
   }
 
   const lease = new Lease({ store: books.store, clock }, { what: 'chores', holder: crypto.randomUUID() })
-  const pace = createPace(profiles, clock)
+  const pace = createPace({ profiles, clock, passMs })
   const running = Promise.all([
-    repeat(PASS_MS, closing.signal, (error) => onError?.(error, 'keep-alive'), async (signal) => {
-      if (!(await lease.hold(LEASE_MS, { signal }))) return
+    repeat(passMs, closing.signal, (error) => onError?.(error, 'keep-alive'), async (signal) => {
+      if (!(await lease.hold(LEASE_PASSES * passMs, { signal }))) return
       const signers = [signer, ...options.signers?.() ?? []]
       await profiles.keepAlive({ limit: await pace(), signers, signal, ...(options.onKept ? { onProgress: options.onKept } : {}) })
     }),
-    repeat(PASS_MS, closing.signal, (error) => onError?.(error, 'chores'), async (signal) => {
-      if (await lease.hold(LEASE_MS, { signal })) await doChores(books, signal)
+    repeat(passMs, closing.signal, (error) => onError?.(error, 'chores'), async (signal) => {
+      if (await lease.hold(LEASE_PASSES * passMs, { signal })) await doChores(books, signal)
     }),
     repeat(ADDRESSES_MS, closing.signal, (error) => onError?.(error, 'profile'), publishOwn),
     followChanges({ books, changes, feed, profiles }, closing.signal, (error) => onError?.(error, 'changes'))
@@ -216,19 +216,30 @@ const doChores = async ({ chores }: HostingBooks, signal: AbortSignal): Promise<
 
 const MAX_PASSES = 64
 
-/** How many names one pass takes; they are counted anew each hour, and not when the home starts. */
-const createPace = (profiles: Profiles, clock: () => number): (() => Promise<number>) => {
+/**
+ * How many names a pass takes: what the minutes since the last one come to, ten at most, for a pass may take longer than until the next.
+ * Names are counted anew each hour, and not when the home starts.
+ */
+const createPace = ({ profiles, clock, passMs }: { profiles: Profiles; clock: () => number; passMs: number }): (() => Promise<number>) => {
   let kept = 0
   let countedAt = -Infinity
+  let last = Math.floor(clock() / passMs)
   return async () => {
-    if (clock() - countedAt >= COUNT_MS || clock() < countedAt) {
-      countedAt = clock()
+    const now = clock()
+    if (Math.abs(now - countedAt) >= COUNT_MS) {
+      countedAt = now
       kept = 0
       for await (const _ of profiles.kept()) kept++
     }
-    return passLimit(kept, { now: clock(), passMs: PASS_MS })
+    const pass = Math.floor(now / passMs)
+    let limit = 0
+    for (let missed = Math.max(last + 1, pass - MAX_MADE_UP + 1); missed <= pass; missed++) limit += passLimit(kept, { now: missed * passMs, passMs })
+    last = pass
+    return limit
   }
 }
+
+const MAX_MADE_UP = 10
 
 /** A version that came another way than by HTTP, over the DHT for example, changes an agreement as well. */
 const followChanges = async ({ books, changes, feed, profiles }: { books: HostingBooks; changes: ChangeLog; feed: EventFeed; profiles: Profiles }, signal: AbortSignal, onError: (error: unknown) => void): Promise<void> => {
