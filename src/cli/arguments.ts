@@ -18,13 +18,22 @@ export interface Arguments {
  * @throws MisuseError with a suggestion where one is near
  */
 export const parseArguments = (argv: readonly string[], commands: readonly Command[]): Arguments => {
-  const { tokens } = parseArgs({ args: [...argv], options: everyOption(commands), strict: false, allowPositionals: true, tokens: true })
-  const [name, ...words] = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
-  const command = name === undefined ? undefined : findCommand(name, commands)
+  const named = wordsOf(tokenize(argv, commands))[0]
+  const command = named === undefined ? undefined : findCommand(named, commands)
+  // Where two commands have an option of one name, the one that was named says whether it takes a value.
+  const tokens = tokenize(argv, command ? [...commands, command] : commands)
+  const [, ...words] = wordsOf(tokens)
   const flags = readFlags(tokens.filter((token) => token.kind === 'option'), { ...GLOBAL_FLAGS, ...command?.flags }, command)
   if (command && !flags.has('help')) checkWords(command, words)
   return { command, flags, words }
 }
+
+const tokenize = (argv: readonly string[], commands: readonly Command[]): readonly Token[] =>
+  parseArgs({ args: [...argv], options: everyOption(commands), strict: false, allowPositionals: true, tokens: true }).tokens
+
+const wordsOf = (tokens: readonly Token[]): string[] => tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
+
+type Token = { readonly kind: 'positional'; readonly value: string } | ({ readonly kind: 'option' } & OptionToken) | { readonly kind: 'option-terminator' }
 
 interface OptionToken {
   readonly name: string
@@ -68,6 +77,6 @@ const checkWords = ({ name, usage, words: [min, max] }: Command, words: readonly
   throw new MisuseError(`${what}: the command is mercury ${name}${usage === '' ? '' : ` ${usage}`}`)
 }
 
-/** Which options take a value, of all commands together: it decides what is a word. */
+/** Which options take a value, of all commands together, the last one's before the others': it decides what is a word. */
 const everyOption = (commands: readonly Command[]): Record<string, { type: 'boolean' | 'string' }> =>
   Object.fromEntries([GLOBAL_FLAGS, ...commands.map(({ flags }) => flags ?? {})].flatMap((table) => Object.entries(table as FlagTable)).map(([name, { type }]) => [name, { type }]))

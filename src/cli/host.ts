@@ -1,3 +1,4 @@
+import type { Home } from '../home.ts'
 import type { Mercury } from '../node.ts'
 import type { Persona } from '../identity/seed.ts'
 
@@ -21,10 +22,11 @@ export interface Source {
   ask(question: string, options?: { hidden?: boolean }): Promise<string>
 }
 
-/** The node of `mercury serve`, for the commands that run inside it. */
+/** The home of `mercury serve`, for the commands that run inside it. */
 export interface RunningNode {
   readonly directory: string
   readonly mercury: Mercury
+  readonly home: Home
   /** Takes `persona` as the one that this node speaks for. @throws PersonasWouldLinkError when that is another */
   speakFor(persona: Persona): Promise<void>
 }

@@ -25,6 +25,11 @@ export class ServedPersona {
     return this.served
   }
 
+  /** Whether it is a persona of the directory. */
+  isOwn (id: ProfileId): boolean {
+    return this.own.has(id)
+  }
+
   /** Whether what is owed of `id` may go out: other people's profiles may, of our own personas the one. */
   carries (id: ProfileId): boolean {
     return id === this.served || !this.own.has(id)

@@ -133,7 +133,8 @@ export class Session {
     return { directory: this.directory, env: process.env, keep: (part) => this.keep(part) }
   }
 
-  private keep<T extends { close(): Promise<void> }> (part: T): T {
+  /** Closes `part` with the session, before what it was opened over. */
+  keep<T extends { close(): Promise<void> }> (part: T): T {
     this.kept.push(part)
     return part
   }

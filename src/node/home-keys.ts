@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makePrivateDirectory } from '../adapters/private-directory.ts'
 import { MercuryError, StoreError } from '../errors.ts'
@@ -48,6 +48,10 @@ export const openHomeKeys = async ({ directory, passphrase, signal }: HomeKeysOp
   if (!fromWords) await removeRemains(directory)
   return { persona, ...(fromWords ? { wordsFile } : {}) }
 }
+
+/** Whether a directory has what {@link openHomeKeys} opens, so that it would make nothing new. */
+export const hasHomeKeys = async (directory: string): Promise<boolean> =>
+  (await Promise.all([HOME_VAULT_FILE, HOME_WORDS_FILE].map(async (name) => stat(join(directory, name)).catch(() => undefined)))).some((found) => found !== undefined)
 
 const readWords = async (path: string): Promise<string | undefined> => {
   const bytes = await readPrivateFile(path, MAX_WORDS_BYTES)

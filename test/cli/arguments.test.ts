@@ -54,14 +54,11 @@ describe('parseArguments', () => {
     expect(parse('resolve', '-h').flags.has('help')).toBe(true)
   })
 
-  test('every option of every command has one type', () => {
-    const types = new Map<string, string>()
-    for (const { flags = {} } of commands) {
-      for (const [name, { type }] of Object.entries(flags)) {
-        expect(types.get(name) ?? type).toBe(type)
-        types.set(name, type)
-      }
-    }
+  test('an option of one name may take a value for one command and none for another', () => {
+    const copy = parse('copy', '--state', '--from', 'level', '--to', 'fs:x')
+    expect([copy.flags.has('state'), copy.words]).toEqual([true, []])
+    const home = parse('home', '--state', 'active', 'list')
+    expect([home.flags.text('state'), home.words]).toEqual(['active', ['list']])
   })
 
   test('every command has an example that parses', () => {

@@ -118,6 +118,6 @@ test.each([['1', 1], ['64MiB', 67_108_864], ['64 MB', 64_000_000], ['1.5KiB', 1_
   expect(parseSize(text)).toBe(bytes)
 })
 
-test.each([[1, '1 B'], [1_023, '1023 B'], [1_536, '1.5 KiB'], [67_108_864, '64 MiB'], [64_000_000, '61.0 MiB'], [2 ** 44, '16 TiB']])('%j bytes are shown as %j', (bytes, text) => {
+test.each([[1, '1 B'], [1_023, '1023 B'], [1_536, '1.5 KiB'], [67_108_864, '64 MiB'], [64_000_000, '64 MB'], [1_000_000_000, '1 GB'], [64_000_001, '61.0 MiB'], [2 ** 44, '16 TiB']])('%j bytes are shown as %j', (bytes, text) => {
   expect(formatSize(bytes)).toBe(text)
 })

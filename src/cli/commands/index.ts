@@ -4,8 +4,12 @@ import { createCompletion } from './completion.ts'
 import { copy } from './copy.ts'
 import { exportCommand } from './export.ts'
 import { createHelp } from './help.ts'
+import { home } from './home.ts'
 import { importCommand } from './import.ts'
 import { init } from './init.ts'
+import { join } from './join.ts'
+import { leave } from './leave.ts'
+import { move } from './move.ts'
 import { persona } from './persona.ts'
 import { publish } from './publish.ts'
 import { remove } from './remove.ts'
@@ -22,7 +26,7 @@ import { watch } from './watch.ts'
  */
 export const createCommands = (runCommandLine: (argv: readonly string[], host: Host) => Promise<number>): readonly Command[] => {
   const commands: Command[] = [
-    init, persona, publish, resolve, watch, remove, createServe(runCommandLine), exportCommand, importCommand, copy, verify, status,
+    init, persona, publish, resolve, watch, remove, createServe(runCommandLine), join, move, leave, home, exportCommand, importCommand, copy, verify, status,
     createHelp(() => commands), createCompletion(() => commands)
   ]
   return commands

@@ -54,12 +54,15 @@ Of a vCard, version 3.0 or 4.0, the name, note, categories, language, place, pic
     await session.output.answer({ ...deliveryJson(delivered), link }, [
       `${session.offline ? 'Saved' : 'Published'} ${paint('bold', oneLine(draft.name ?? 'your profile'))}, version ${delivered.sequence}`,
       ...table([['ID', paint('cyan', delivered.id)], ['Link', link], ...deliveryRows(delivered)], paint),
-      ...(picture && helia && !session.host.node ? ['', 'The picture can be fetched while a node has it: keep one running with mercury serve'] : []),
+      ...(picture && helia && !session.host.node && !hasHome(delivered) ? ['', 'The picture can be fetched while a node has it: keep one running with mercury serve'] : []),
       '',
       whatNow(delivered, session)
     ])
   }
 }
+
+/** It keeps the picture. */
+const hasHome = ({ receipts }: Delivered): boolean => receipts.some(({ target, outcome }) => target.startsWith('home:') && outcome === 'delivered')
 
 const whatNow = ({ id, receipts }: Delivered, { offline }: Session): string => {
   if (offline) return 'Send it when you are online: mercury serve'

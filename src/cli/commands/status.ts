@@ -1,7 +1,9 @@
 import { MercuryError } from '../../errors.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
+import type { Home } from '../../home.ts'
 import type { PlaceReport } from '../../node/check-places.ts'
 import type { Command } from '../command.ts'
+import { homesRow, readHomes } from '../hosting.ts'
 import { table, type Paint, type Row } from '../output.ts'
 import { currentPersona, readPersonaList } from '../persona-list.ts'
 import type { Session } from '../session.ts'
@@ -23,11 +25,15 @@ export const status: Command = {
     const [books, places] = [await readBooks(session), await checkAll(session)]
     const protection = list && (await vaultProtection(directory))
     const current = list && currentPersona(list)
+    const homes = current && 'kept' in books ? await readHomes(current.id, session) : undefined
+    const home = node ? await describeHome(node.home) : undefined
     const answer = {
       directory,
       initialised: list !== undefined,
       ...(list && current ? { personas: list.personas.length, current: current.id, protection } : {}),
+      ...(homes ? { homes } : {}),
       node: node ? { peerId: node.mercury.peerId, addresses: node.mercury.addresses } : null,
+      ...(home ? { home } : {}),
       places,
       ...books,
       versions: { mercury: VERSION, node: process.versions.node }
@@ -36,6 +42,8 @@ export const status: Command = {
       ['Directory', directory],
       ['Personas', list ? `${list.personas.length}, kept ${protection === 'passphrase' ? 'under a passphrase' : 'by file mode only'}` : 'none; make them with mercury init'],
       ['You are', current && `${current.label === undefined ? '' : `${current.label}  `}${output.paint('cyan', current.id)}`],
+      homesRow(homes),
+      ['Home', home && `${output.paint('cyan', home.id)}\nhosts ${home.hosted} of at most ${home.maxProfiles}, ${home.policy}${home.http === undefined ? '' : `, at ${home.http}`}`],
       ['Node', node ? node.mercury.addresses.join('\n') || 'running, without libp2p' : 'not running; start one with mercury serve'],
       ...placeRows(places, output.paint),
       ...bookRows(books),
@@ -43,6 +51,8 @@ export const status: Command = {
     ], output.paint))
   }
 }
+
+const describeHome = async (home: Home) => ({ id: home.id, ...(home.url === undefined ? {} : { http: home.url }), ...await home.stats() })
 
 type Books =
   | { kept: number; owed: { id: ProfileId; targets: readonly string[] }[] }

@@ -75,10 +75,10 @@ export const parseSize = (text: string): number | undefined => {
 
 /** A size as people write it, exactly where that is short. */
 export const formatSize = (bytes: number): string => {
-  const unit = (['TiB', 'GiB', 'MiB', 'KiB'] as const).find((name) => bytes >= UNITS[name]!)
-  if (!unit) return `${bytes} B`
-  const value = bytes / UNITS[unit]!
-  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${unit}`
+  const inBinary = ['TiB', 'GiB', 'MiB', 'KiB'].find((unit) => bytes >= UNITS[unit]!)
+  if (!inBinary) return `${bytes} B`
+  const whole = [inBinary, 'TB', 'GB', 'MB'].find((unit) => bytes >= UNITS[unit]! && Number.isInteger(bytes / UNITS[unit]!))
+  return whole ? `${bytes / UNITS[whole]!} ${whole}` : `${(bytes / UNITS[inBinary]!).toFixed(1)} ${inBinary}`
 }
 
 export const size: Form<number> = one('a size such as 64MiB, 1GB or 1000000', parseSize, { number: true })
