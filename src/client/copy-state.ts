@@ -44,8 +44,7 @@ export const copyState = async ({ from, to, ids, onProfile = () => undefined, cl
   for await (const id of ids ?? headsOf(from, signal)) {
     try {
       const head = await source.head(id, { now: clock(), signal })
-      if (!head) throw new MercuryError('NOT_FOUND', `nothing is kept here of ${id}`)
-      onProfile({ id, outcome: await copyProfile(head, from, to, signal) })
+      onProfile({ id, outcome: head ? await copyProfile(head, from, to, signal) : await copyFloor(id, from, to, signal) })
     } catch (error) {
       signal?.throwIfAborted()
       onProfile({ id, outcome: 'failed', error })
@@ -61,6 +60,17 @@ const copyProfile = async ({ record, checkedAt }: Head, from: KeyValueStore, to:
     if (floor && recordThere && compareRecords(await readProfileRecord(id, recordThere, { now: checkedAt }), record) >= 0) return 'present'
     const books = await copyPinBooks(id, { from: createPrefixStore(from, PINS), to: createPrefixStore(to, PINS), signal })
     await to.batch([{ type: 'check', key: `floor/${id}`, value: floor }, ...await forget(id, to, signal), ...await entriesOf(id, from, signal), ...onBooks(books)], { signal })
+    return 'copied'
+  })
+
+/** Of a profile that was forgotten: it must not come back older over there either. */
+const copyFloor = async (id: ProfileId, from: KeyValueStore, to: KeyValueStore, signal: AbortSignal | undefined): Promise<'copied' | 'present'> =>
+  retryOnConflict(CONFLICT_TRIES, async () => {
+    const [floor, fork, there] = await Promise.all([from.get(`floor/${id}`, { signal }), from.get(`fork/${id}`, { signal }), to.get(`floor/${id}`, { signal })])
+    if (!floor) throw new MercuryError('NOT_FOUND', `nothing is kept here of ${id}`)
+    if (there && decodeFloor(there).sequence >= decodeFloor(floor).sequence) return 'present'
+    const older = await forget(id, to, signal)
+    await to.batch([{ type: 'check', key: `floor/${id}`, value: there }, ...older, { type: 'put', key: `floor/${id}`, value: floor }, ...(fork ? [{ type: 'put', key: `fork/${id}`, value: fork } as const] : [])], { signal })
     return 'copied'
   })
 

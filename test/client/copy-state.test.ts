@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { copyState, createHashStore, createLocalRouter, createMemoryStore, createProfiles, type CopiedProfile, type KeyValueStore, type NameRouter, type Profiles } from '../../src/index.ts'
-import { NOON, signerOf } from './world.ts'
+import { NOON, openDevice, signerOf } from './world.ts'
 
 const [alice, bob] = [await signerOf(1), await signerOf(2)]
 
@@ -89,4 +89,16 @@ describe('copyState', () => {
     await old.close()
     await other.close()
   })
+})
+
+it('of a profile that was forgotten the floor is copied, and nothing is lowered by it', async () => {
+  const source = openDevice()
+  await source.profiles.publish({ name: 'one' }, alice, { wait: 'all', first: true })
+  const { sequence } = await source.profiles.publish({ name: 'two' }, alice, { wait: 'all' })
+  await source.profiles.forget(alice.id)
+  const outcomes: unknown[] = []
+  const to = createMemoryStore()
+  for (let i = 0; i < 2; i++) await copyState({ from: source.state, to, onProfile: ({ outcome }) => outcomes.push(outcome) })
+  expect(outcomes).toEqual(['copied', 'present'])
+  expect((await openDevice({ state: to }).profiles.publish({ name: 'three' }, alice, { wait: 'all' })).sequence).toBe(sequence + 1n)
 })
