@@ -1,4 +1,4 @@
-import type { CurrentHome } from '../client/resolve-home.ts'
+import type { CurrentHome } from '../client/current-home.ts'
 import type { Resolved } from '../client/profiles.ts'
 import { table, type Paint } from './output.ts'
 import { oneLine } from './printable.ts'

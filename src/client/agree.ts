@@ -1,17 +1,16 @@
 import { equals } from 'uint8arrays'
-import { LimitError, MercuryError } from '../errors.ts'
+import { MercuryError, checkLimit } from '../errors.ts'
 import type { Agreement } from '../hosting/agreement.ts'
-import type { ProfileId } from '../identity/profile-id.ts'
+import { decodeProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_HOMES, SECOND_MS } from '../limits.ts'
 import { GoneError } from '../naming/answer.ts'
 import { verifyAcceptance } from '../profile/acceptance.ts'
 import type { HomeEntry, ProfileDocument } from '../profile/document.ts'
 import { NotSupportedError } from '../store/not-supported.ts'
+import { reportOf, type HomeContact } from './home-contact.ts'
 import { uploadMedia } from './home-media.ts'
-import type { HomeContact } from './home-contact.ts'
 import { HomeBrokenError, type EndedHome, type JoinOptions } from './hosting.ts'
-import { reportOf } from './home-contact.ts'
 import { homeOf, homesOf, type KnownHomes, type ListedHome } from './known-homes.ts'
 import { lookUp, type LookupParts } from './look-up.ts'
 import type { MetHome } from './named-home.ts'
@@ -39,7 +38,7 @@ export const ownHead = async (id: ProfileId, { first, signal }: { first?: boolea
 /**
  * An agreement with `met`, as yet or still: the one that the document stands on where that holds, else one that is asked for.
  *
- * @throws LimitError over 4 homes and MercuryError `TERMS_NOT_AGREED`, both before anything is asked for; HomeBrokenError, HomeRefusedError, HomeUnreachableError, and what a false acceptance breaks
+ * @throws MercuryError `TERMS_NOT_AGREED` before anything is asked for; HomeBrokenError, HomeRefusedError, HomeUnreachableError, and what a false acceptance breaks
  */
 export const agreeWith = async ({ home, description, contact }: MetHome, signer: Signer, document: ProfileDocument | undefined, { voucher, agreesTo, peer, signal }: Pick<JoinOptions, 'voucher' | 'agreesTo' | 'peer' | 'signal'>, parts: ClientParts): Promise<Agreement> => {
   const { next, pledge } = document ?? { next: signer.pledge?.next ?? null, pledge: signer.pledge?.sig }
@@ -58,11 +57,15 @@ export const agreeWith = async ({ home, description, contact }: MetHome, signer:
   return agreement
 }
 
-/** @throws LimitError when `homes` are over 4 */
-export const checkHomes = (homes: readonly HomeEntry[]): readonly HomeEntry[] => {
-  if (homes.length > MAX_HOMES) throw new LimitError('homes of a profile', MAX_HOMES, homes.length)
-  return homes
+/** The homes of a document with one more. @throws LimitError when they are over 4 */
+export const withHome = (document: ProfileDocument | undefined, acceptance: HomeEntry): readonly HomeEntry[] => {
+  const others = othersThan(document, decodeProfileId(acceptance.id))
+  checkPlace(others)
+  return [acceptance, ...others]
 }
+
+/** Whether there is a place beside `others`. @throws LimitError */
+export const checkPlace = (others: readonly HomeEntry[]): void => checkLimit('homes of a profile', MAX_HOMES, others.length + 1)
 
 export const entryOf = ({ homes }: ProfileDocument, home: ProfileId): HomeEntry | undefined => homes?.find((entry) => homeOf(entry) === home)
 

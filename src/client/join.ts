@@ -1,6 +1,6 @@
 import { equals } from 'uint8arrays'
 import type { Signer } from '../identity/signer.ts'
-import { agreeWith, bringTo, checkHomes, entryOf, othersThan, ownHead, readBack, requireHomes } from './agree.ts'
+import { agreeWith, bringTo, checkPlace, entryOf, othersThan, ownHead, readBack, requireHomes, withHome } from './agree.ts'
 import { uploadMedia } from './home-media.ts'
 import type { JoinOptions, Joined } from './hosting.ts'
 import { homeTarget } from './known-homes.ts'
@@ -22,7 +22,7 @@ export const join = async (signer: Signer, where: string, { voucher, agreesTo, p
   const { home, contact, named } = met
   onProgress?.({ type: 'described', description: met.description })
   const head = await ownHead(signer.id, { first, signal }, parts)
-  checkHomes([...othersThan(head?.document, home), undefined as never])
+  checkPlace(othersThan(head?.document, home))
   const { acceptance, state } = await agreeWith(met, signer, head?.document, { voucher: voucher ?? place.voucher, agreesTo, peer, signal }, parts)
   onProgress?.({ type: 'agreed', home, acceptance })
   if (named.length > 0) await homes.remember(home, named, { signal })
@@ -32,7 +32,7 @@ export const join = async (signer: Signer, where: string, { voucher, agreesTo, p
   onProgress?.({ type: 'uploaded', home, media })
   const published = isListed ? undefined : await edit(signer, (draft) => draft, {
     wait, first, signal, onProgress,
-    fields: (document) => ({ homes: checkHomes([acceptance, ...othersThan(document, home)]) }),
+    fields: (document) => ({ homes: withHome(document, acceptance) }),
     needs: [homeTarget(home)]
   }, parts)
   if (isListed) await bringTo(contact, head, signer, { signal }, parts)
