@@ -1,8 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { HomeClient } from '../hosting/home-client.ts'
 import type { MessageSigner } from '../identity/signed-map.ts'
-import { MAX_BLOCK_BYTES } from '../limits.ts'
-import { getBlock } from '../store/block.ts'
+import { getBlock, verifyBlock } from '../store/block.ts'
 import { linksOf } from '../store/block-links.ts'
 import { encodeCar, type CarBlock } from '../store/car.ts'
 import { mapConcurrently } from '../store/concurrent.ts'
@@ -76,15 +75,20 @@ const missingAt = async (contact: HomeContact, links: readonly CID[], signal: Ab
 const withHolders = (blocks: HashStore, holders: readonly HomeContact[]): HashStore => ({
   ...blocks,
   async get (cid, options) {
-    const here = await blocks.get(cid, { ...options, offline: true })
-    if (here) return here
-    for (const holder of holders) {
-      const bytes = await holder.ask((client) => client.block(cid, options)).then(({ value }) => value, passOver(options?.signal))
-      if (bytes && bytes.byteLength <= MAX_BLOCK_BYTES) return bytes
+    const here = async (): Promise<Uint8Array | undefined> => blocks.get(cid, { ...options, offline: true })
+    const there = holders.map((holder) => async () => (await holder.ask((client) => client.block(cid, options))).value)
+    for (const give of [here, ...there]) {
+      const bytes = await give().then(verified(cid)).catch(passOver(options?.signal))
+      if (bytes) return bytes
     }
     return blocks.get(cid, options)
   }
 })
+
+const verified = (cid: CID) => async (bytes: Uint8Array | undefined): Promise<Uint8Array | undefined> => {
+  if (bytes) await verifyBlock(cid, bytes)
+  return bytes
+}
 
 /** Whatever keeps one holder from giving a block, the next may have it. */
 const passOver = (signal: AbortSignal | undefined) => (): undefined => {

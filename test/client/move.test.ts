@@ -83,6 +83,22 @@ describe('move', () => {
     await expectMoved(before, 'by the words')
   })
 
+  it('has it from another home where one gives something else instead', async () => {
+    const before = await settled()
+    const liar = await openHome(53)
+    const here = device(before.world, before.state)
+    await here.profiles.join(alice, liar.url)
+    await here.profiles.flush()
+    liar.lie = ({ path }, response) => {
+      if (!path.startsWith('/ipfs/')) return false
+      response.end('something else')
+      return true
+    }
+    const { media } = await device({ routers: before.world.routers, blocks: openWorld().blocks }).profiles.move(alice, before.next.url)
+    expect(media).toMatchObject({ blocks: 2, missing: [] })
+    expect(await before.next.blocks.get(before.avatar.cid)).toEqual(picture)
+  })
+
   it('says what nobody has, and moves on', async () => {
     const before = await settled()
     await before.old.stop()
