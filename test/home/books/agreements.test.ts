@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createPledge, createSigner, createMemoryStore, verifyAcceptance, type Signer } from '../../../src/index.ts'
+import { createPledge, createSigner, createMemoryStore, verifyAcceptance, type KeyValueStore, type Signer } from '../../../src/index.ts'
 import { isHeld } from '../../../src/home/books/agreement-entry.ts'
 import { termsDigest } from '../../../src/hosting/agreement.ts'
 import { createInvitation } from '../../../src/hosting/invitation.ts'
@@ -327,6 +327,43 @@ describe('a ban', () => {
       expect(isHeld((await one.agreements.read(alice.id))?.entry)).toBe(false)
       expect(await one.agreements.count()).toBe(0)
     }
+  })
+})
+
+describe('what another process does between the look and the write of an offer', () => {
+  /** A view of `state` that lets `other` act just before an agreement is written for the first time. */
+  const interrupted = (state: KeyValueStore, other: () => Promise<unknown>): KeyValueStore => {
+    let isOver = false
+    return {
+      ...state,
+      async batch (operations, options) {
+        if (!isOver && operations.some(({ type, key }) => type === 'put' && key.startsWith('home/agreement/'))) {
+          isOver = true
+          await other()
+        }
+        return state.batch(operations, options)
+      }
+    }
+  }
+
+  test.each([
+    ['a ban', 'BANNED', async (other: OpenBooks) => other.bans.ban((await signerOf(2)).id, '')],
+    ['the last place', 'HOME_FULL', async (other: OpenBooks) => other.agreements.offer(requestOf(await signerOf(3)))],
+    ['another pledge', 'PLEDGE_CONTESTED', async (other: OpenBooks) => other.agreements.offer(requestOf(await pledgedElsewhere(2)))]
+  ] as const)('counts: %s', async (_, code, act) => {
+    const state = createMemoryStore()
+    const other = await openBooks({ state, maxProfiles: 1 })
+    const books = await openBooks({ state: interrupted(state, () => act(other)), maxProfiles: 1 })
+    await expect(books.agreements.offer(requestOf(await signerOf(2)))).rejects.toMatchObject({ code })
+    expect(await other.agreements.count()).toBe(code === 'BANNED' ? 0 : 1)
+  })
+
+  test('counts: the last use of a voucher', async () => {
+    const state = createMemoryStore()
+    const other = await openBooks({ state, policy: 'invitation' })
+    const voucher = await createInvitation({ expires: Math.floor(other.now() / 1_000) + 60 }, other.home)
+    const books = await openBooks({ state: interrupted(state, async () => other.agreements.offer(requestOf(await signerOf(3), { voucher }))), policy: 'invitation' })
+    await expect(books.agreements.offer(requestOf(await signerOf(2), { voucher }))).rejects.toMatchObject({ code: 'INVITATION_USED' })
   })
 })
 
