@@ -129,7 +129,7 @@ export class Agreements {
     const verdict = judgeDocument(found.entry, document, this.parts.home.id)
     if (verdict === undefined) return undefined
     if (verdict === 'active') {
-      await this.change(id, (entry) => (entry.state === 'offered' ? { ...entry, state: 'active', activeAt: this.parts.clock(), due: entry.until === undefined ? undefined : entry.until * SECOND_MS } : undefined), { signal })
+      await this.change(id, (entry) => (entry.state === 'offered' ? { ...entry, state: 'active', activeAt: this.parts.clock(), due: entry.until === undefined ? undefined : entry.until * SECOND_MS } : undefined), { keepsPlace: true, signal })
       return 'active'
     }
     if (!(await isCurrent())) return undefined
@@ -158,11 +158,11 @@ export class Agreements {
    * Changes the entry of `id` as `step` says.
    *
    * @param step gives the entry as it is to be, `undefined` to leave it, `'gone'` to remove it; called again when another was faster
-   * @param options `also`: operations of the same batch, computed after `step`
+   * @param options `also`: operations of the same batch, computed after `step`; `keepsPlace`: no place is taken or given back, so that nobody has to wait for another
    * @returns the entry as it is now, `undefined` where there is none
    */
-  async change (id: ProfileId, step: (entry: AgreementEntry) => AgreementEntry | 'gone' | undefined, { note, also, signal }: ChangeOptions & { also?: () => readonly Operation[] } = {}): Promise<AgreementEntry | undefined> {
-    return this.lock(COUNT, () => changing(async () => {
+  async change (id: ProfileId, step: (entry: AgreementEntry) => AgreementEntry | 'gone' | undefined, { note, also, keepsPlace = false, signal }: ChangeOptions & { also?: () => readonly Operation[]; keepsPlace?: boolean } = {}): Promise<AgreementEntry | undefined> {
+    const attempt = (): Promise<AgreementEntry | undefined> => changing(async () => {
       const before = await this.read(id, { signal })
       const next = before && step(before.entry)
       const after = next === 'gone' ? undefined : next ?? before?.entry
@@ -170,7 +170,8 @@ export class Agreements {
       const operations = before && next !== undefined ? [...changeAgreement(id, before, after), ...await this.countOf(before.entry, after, { signal })] : unchanged
       await this.parts.store.batch([...operations, ...also?.() ?? [], ...note?.operations ?? []], { signal })
       return after
-    }, { note, signal }))
+    }, { note, signal })
+    return keepsPlace ? attempt() : this.lock(COUNT, attempt)
   }
 
   /** For a batch that makes `after` of `before`. @throws MercuryError `HOME_FULL` */

@@ -3,7 +3,7 @@ import { base32 } from 'multiformats/bases/base32'
 import { equals } from 'uint8arrays'
 import { decodeCborMap, encodeCbor, type CborMap } from '../../cbor.ts'
 import { MercuryError, checkLimit } from '../../errors.ts'
-import { publicKeyOf, type ProfileId } from '../../identity/profile-id.ts'
+import { decodeProfileId, profileIdFromPublicKey, publicKeyOf, type ProfileId } from '../../identity/profile-id.ts'
 import { MAX_SUCCESSION_HOPS } from '../../limits.ts'
 import { verifySuccession, type Succession } from '../../profile/succession.ts'
 import { RAW, putBlock } from '../../store/block.ts'
@@ -49,7 +49,7 @@ export class Evidence {
     const { store, blocks } = this.parts
     const bytes = encodeCbor(succession)
     checkLimit('succession bytes', MAX_SUCCESSION_BYTES, bytes.byteLength)
-    const { from, to } = await verifySuccession(succession)
+    const { from, to } = await this.kept(succession, bytes, { signal }) ?? await verifySuccession(succession)
     if (expected !== undefined && from !== expected) throw new MercuryError('INVALID_SUCCESSION', `this is a succession of ${from}, not of ${expected}`)
     const { key } = succession as Succession
     const digest = sha256(key)
@@ -70,6 +70,15 @@ export class Evidence {
       ], { signal })
       return { from, to }
     }, { signal })
+  }
+
+  /** What was kept once was verified then: each new document of the next ID brings it again. */
+  private async kept (succession: CborMap, bytes: Uint8Array, options: BookOptions): Promise<{ from: ProfileId; to: ProfileId } | undefined> {
+    const { from: encoded, key } = succession
+    if (!(encoded instanceof Uint8Array) || !(key instanceof Uint8Array)) return undefined
+    const from = decodeProfileId(encoded)
+    const stored = await this.parts.store.get(successionKey(from), options)
+    return stored && equals(stored, bytes) ? { from, to: profileIdFromPublicKey(key) } : undefined
   }
 
   private async pledged (id: ProfileId, options: BookOptions): Promise<Uint8Array | null | undefined> {

@@ -7,6 +7,8 @@ import { formatTime, type BookOptions, type BookParts, type ChangeNote } from '.
 
 /** Signed requests that one profile may make within the window, in one process. */
 export const MAX_NONCES_PER_SIGNER = 1_000
+/** Signers that are counted; beyond, those that began first are forgotten. */
+const MAX_SIGNERS = 65_536
 /** What one sweep removes at most. */
 const MAX_SWEPT = 1_024
 const PREFIX = 'nonce/'
@@ -74,6 +76,7 @@ export class Nonces {
     if (entry.count >= MAX_NONCES_PER_SIGNER) throw new MercuryError('TOO_MANY_REQUESTS', `a profile may make ${MAX_NONCES_PER_SIGNER} signed requests in ${windowMs / SECOND_MS} s`)
     entry.count++
     this.used.set(signer, entry)
+    if (this.used.size > MAX_SIGNERS) this.used.delete(this.used.keys().next().value!)
   }
 }
 
