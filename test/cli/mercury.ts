@@ -28,6 +28,7 @@ export interface Told {
   peerId: string
   addresses: string[]
   http: string
+  persona: { id: string; link: string }
   profile: { name: string }
   archive: string
   initialised: boolean

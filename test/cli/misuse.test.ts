@@ -34,7 +34,7 @@ describe('help', () => {
   test('as JSON', async () => {
     const { json } = await mercury(['help', '--json'])
     expect(json.commands.map(({ name }: { name: string }) => name)).toEqual(commands.map(({ name }) => name))
-    expect((await mercury(['help', 'serve', '--json'])).json).toMatchObject({ name: 'serve', usage: 'mercury serve [--http HOST:PORT]', options: { http: { type: 'string' } }, examples: expect.any(Array) })
+    expect((await mercury(['help', 'serve', '--json'])).json).toMatchObject({ name: 'serve', usage: expect.stringContaining('mercury serve [--http HOST:PORT]'), options: { http: { type: 'string' } }, settings: expect.arrayContaining([expect.objectContaining({ option: 'quota', variable: 'MERCURY_QUOTA', key: 'quota', default: '64MiB' })]), examples: expect.any(Array) })
   })
 })
 

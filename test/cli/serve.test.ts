@@ -46,7 +46,7 @@ describe('serve', () => {
   test('tells where it is, and other commands go through it', async () => {
     await run(['init', '--unprotected'])
     const { child, started } = await serve()
-    expect(started).toEqual({ event: 'started', directory, peerId: expect.stringMatching(/^12D3Koo/), addresses: [expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3Koo/)], pid: child.pid })
+    expect(started).toEqual({ event: 'started', directory, id: expect.stringMatching(/^k51/), link: expect.stringMatching(/^mercury:k51\w+\?addr=\/ip4\/127\.0\.0\.1\/tcp\/\d+\/http&addr=/), policy: 'invitation', http: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), urls: [started.http], wordsFile: join(directory, 'home-words'), peerId: expect.stringMatching(/^12D3Koo/), addresses: [expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3Koo/)], pid: child.pid })
     expect((await stat(join(directory, 'mercury.sock'))).mode & 0o777).toBe(0o600)
     expect((await run(['status'])).json.node).toEqual({ peerId: started.peerId, addresses: started.addresses })
     const published = await run(['publish', '-'], { stdin: 'name: Served\navatar: alice.png', cwd: join(process.cwd(), 'examples') })
@@ -87,7 +87,8 @@ describe('serve', () => {
     for (const argv of [['--router', 'http://127.0.0.1:1', 'status'], ['--bootstrap', network.addressOf(0), 'status'], ['--offline', 'publish', '-'], ['--offline', 'remove']]) {
       expect([argv, errorOf(await run(argv, { stdin: 'name: A' })).code]).toEqual([argv, 'NODE_RUNNING'])
     }
-    expect((await run(['status'])).json.kept).toBe(0)
+    // The home's own profile.
+    expect((await run(['status'])).json.kept).toBe(1)
   })
 
   test('speaks for one persona, for good', async () => {
@@ -104,7 +105,7 @@ describe('serve', () => {
     // By itself the second one can be published, with a peer identity of its own; the node still does not carry it.
     expect((await run([...network.flags, 'publish', '-'], { stdin: 'name: Second' })).json).toMatchObject({ id: second, pending: [] })
     const { started } = await serve()
-    expect(started.id).toBe(first)
+    expect(started.persona.id).toBe(first)
     expect(errorOf(await run(['publish', '-'], { stdin: 'name: Second' })).code).toBe('PERSONAS_WOULD_LINK')
   })
 
@@ -112,7 +113,7 @@ describe('serve', () => {
     await run(['init', '--unprotected'])
     const { json: { id } } = await run(['--offline', 'publish', '-'], { stdin: 'name: Owed' })
     const { started } = await serve()
-    expect(started).toMatchObject({ id, link: expect.stringContaining(`mercury:${id}?addr=`) })
+    expect(started.persona).toEqual({ id, link: expect.stringContaining(`mercury:${id}?addr=`) })
     while ((await run(['status'])).json.owed.length > 0);
     const reader = join(await temporaryFolder(), 'reader')
     expect((await mercury(['--directory', reader, '--json', ...network.flags, 'resolve', id])).json.profile.name).toBe('Owed')
@@ -125,7 +126,7 @@ describe('serve', () => {
     await stop(child, 'SIGKILL')
     expect((await stat(join(directory, 'mercury.sock'))).isSocket()).toBe(true)
     const status = await run(['status'])
-    expect(status.json).toMatchObject({ node: null, kept: 1 })
+    expect(status.json).toMatchObject({ node: null, kept: 2 })
     const again = await serve()
     expect(again.started.peerId).toBe(started.peerId)
     expect((await run(['status'])).json.node?.addresses).toEqual(again.started.addresses)
@@ -196,12 +197,17 @@ describe('serve', () => {
     const [other, reader] = [join(await temporaryFolder(), 'other'), join(await temporaryFolder(), 'reader')]
     const apart = ['--dht-protocol', '/nobody/kad/1.0.0', '--router', started.http]
     await mercury(['--directory', other, 'init', '--unprotected'])
+    // Strangers are not hosted.
+    const refused = await mercury(['--directory', other, '--json', ...apart, 'publish', '-'], { stdin: 'name: Stranger' })
+    expect([refused.status, errorOf(refused).code]).toEqual([1, 'UNDELIVERED'])
+    const { link } = (await run(['home', 'invite'])).json
+    expect((await mercury(['--directory', other, '--json', ...apart, 'join', link])).status).toBe(0)
     const published = await mercury(['--directory', other, '--json', ...apart, 'publish', '-'], { stdin: 'name: Hosted' })
     expect(published.status).toBe(0)
     expect(published.json.receipts).toContainEqual(expect.objectContaining({ target: expect.stringContaining('delegated:127.0.0.1'), outcome: 'delivered' }))
     const resolved = await mercury(['--directory', reader, '--json', ...apart, 'resolve', published.json.id])
     expect(resolved.json).toMatchObject({ profile: { name: 'Hosted' }, source: expect.stringContaining('delegated:') })
-    expect((await run(['status'])).json.kept).toBe(1)
+    expect((await run(['status'])).json.kept).toBe(2)
   })
 
   test.each([['8080'], ['localhost'], ['127.0.0.1:99999'], ['::1:8080'], ['127.0.0.1:http']])('--http %s is misuse', async (address) => {
