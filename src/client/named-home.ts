@@ -54,14 +54,14 @@ export const findPlace = async (text: string, { signal }: { signal?: AbortSignal
  */
 export const meetHome = async ({ home: expected, urls, trusted }: HomePlace, homes: KnownHomes, { signal }: { signal?: AbortSignal | undefined }, parts: ClientParts): Promise<MetHome> => {
   const named = trusted ? urls : []
-  const first = homes.at({ named, found: trusted ? [] : urls })
+  const first = expected === undefined ? homes.at({ named, found: [] }) : await homes.contact({ home: expected, addrs: [] }, { named, signal })
   const { value: description } = await first.ask((client) => client.describe({ signal }))
   const { home } = description
   if (expected !== undefined && home !== expected) throw new HomeBrokenError('OTHER_HOME', `at this address is ${home}, not ${expected}`)
   const { value: own } = await first.ask((client) => client.profile(home, { signal }))
   if (!own) throw new HomeBrokenError('NOT_A_HOME', `what answers has no profile of its own under the ID that it says, ${home}`)
   const { head, answer } = await takeVersion(home, own, { source: 'home', signal }, parts)
-  if (!head || (answer.outcome !== 'found' && answer.outcome !== 'older')) throw new HomeBrokenError('NOT_A_HOME', `the profile of the home ${home} does not verify: ${answer.reason ?? answer.outcome}`)
+  if (!head || answer.outcome !== 'found') throw new HomeBrokenError('NOT_A_HOME', `the profile of the home ${home} does not verify: ${answer.reason ?? answer.outcome}`)
   if (head.floor.gone || head.document.kind !== 'home') throw new HomeBrokenError('NOT_A_HOME', `${home} is ${head.floor.gone ? 'gone for good' : `a ${head.document.kind}`}, not a home`)
-  return { home, description, named, contact: await homes.contact({ home, addrs: trusted ? [] : description.addresses }, { named, signal }) }
+  return { home, description, named, contact: await homes.contact({ home, addrs: [] }, { named, signal }) }
 }

@@ -110,6 +110,15 @@ describe('join', () => {
     expect(await device(world).profiles.join(alice, home.id, { first: true })).toMatchObject({ home: home.id })
   })
 
+  it('finds a home by its ID where the user has named it before, private or not', async () => {
+    const home = await openHome({ seed: 50 })
+    const { profiles } = device(openWorld(), openTransport({ allowPrivate: false }))
+    await profiles.join(alice, home.url)
+    await profiles.leave(alice, home.id)
+    expect(await profiles.join(alice, home.id)).toMatchObject({ home: home.id, already: false })
+    expect(await homesOf({ profiles } as Device)).toEqual([home.id])
+  })
+
   it('takes four homes, and refuses a fifth before anything is sent', async () => {
     const { profiles, transport } = device(openWorld())
     const homes = await Promise.all([50, 51, 52, 53, 54].map((seed) => openHome({ seed })))
@@ -233,9 +242,16 @@ describe('join at a home that lies', () => {
       return true
     }
   }
-  const lies: Record<string, [code: string, spoil: (home: SmallHome) => unknown]> = {
+  const lies: Record<string, [code: string, spoil: (home: SmallHome, state: KeyValueStore) => unknown]> = {
     'says that it is another': ['NOT_A_HOME', altering(/GET .hosting.v1$/, (answer) => ({ ...answer, home: bob.id }))],
     'gives a record of its own that does not verify': ['NOT_A_HOME', (home) => { home.alter = (answer) => ({ ...answer, record: answer.record.map((byte, i) => (i === 20 ? byte ^ 1 : byte)) }) }],
+    'gives an older record of its own than is known': ['NOT_A_HOME', async (home, state) => {
+      const { record } = (await home.profiles.stored(home.id))!
+      await home.profiles.edit(home.signer, (draft) => ({ ...draft, name: 'newer' }), { wait: 'local' })
+      let asked = 0
+      home.alter = (answer) => (asked++ === 0 ? answer : { ...answer, record })
+      await device({ state }).profiles.resolve(home.id, { hints: [addressOfUrl(home.url)] })
+    }],
     'is a persona': ['NOT_A_HOME', async (home) => {
       await home.profiles.publish({ name: 'Bob' }, bob, { wait: 'local', first: true })
       altering(/GET .hosting.v1$/, (answer) => ({ ...answer, home: bob.id }))(home)
@@ -260,9 +276,10 @@ describe('join at a home that lies', () => {
   }
   it.each(Object.entries(lies))('that %s: nothing is published', async (_, [code, spoil]) => {
     const home = await openHome({ seed: 50 })
-    await spoil(home)
+    const state = createMemoryStore()
+    await spoil(home, state)
     const world = openWorld()
-    const { profiles, state } = device(world)
+    const { profiles } = device({ ...world, state })
     const avatar = await profiles.attach(new Uint8Array(9_000).fill(7), { type: 'image/png' })
     const { sequence } = await profiles.publish({ name: 'Alice', avatar }, alice, { first: true, wait: 'all' })
     await expect(profiles.join(alice, home.url)).rejects.toMatchObject({ code })
