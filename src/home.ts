@@ -38,8 +38,11 @@ export interface OpenedHome extends Home {
  * An empty directory is enough. `blocks`, `state` and `routers` say where everything is in the words of `openMercury`.
  *
  * ```ts
- * const home = await openHome({ directory: '/srv/home', policy: 'open', publicUrls: ['https://home.example'] })
- * console.log(home.id, home.link, (await home.invite()).link)
+ * import { openHome } from 'mercury-profiles/home'
+ *
+ * const home = await openHome({ directory: '/srv/home', publicUrls: ['https://home.example'] })
+ * console.log(home.link) // where it is
+ * console.log((await home.invite({ uses: 3 })).link) // for `mercury join`, or `profiles.join`
  * await home.close()
  * ```
  *

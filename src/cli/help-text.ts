@@ -37,7 +37,7 @@ const flagRows = (flags: FlagTable): Row[] => Object.entries(flags).map(([name, 
 const settingRows = (names: readonly SettingName[]): Row[] => names.map((name) => {
   const { flag, variable, key, value, summary, default: otherwise } = SETTINGS[name] as Setting
   const elsewhere = [variable, ...(key === undefined ? [] : [`${key}:`])].join(', ')
-  return [flag === undefined ? '' : `--${flag} ${value}`, `${summary}\n${elsewhere}${otherwise === undefined ? '' : `; default: ${otherwise}`}`]
+  return [flag === undefined ? `${key ?? variable}: ${value}` : `--${flag} ${value}`, `${summary}\n${elsewhere}${otherwise === undefined ? '' : `; default: ${otherwise}`}`]
 })
 
 const describeCommand = (command: Command) => {
