@@ -3,8 +3,8 @@ import { format, type Report } from '../report.ts'
 import { bundle, strangersIn, type Bundle } from './bundle.ts'
 import { measureStart } from './start.ts'
 
-/** What was measured and a tenth: a change that needs more says so here. */
-const BUDGET_BYTES = { core: 186_000, coreGzip: 71_500 }
+/** What was measured, and a little: joining homes, moving between them and finding them took 42,000 bytes, of them 14,000 gzip. A change that needs more says so here. */
+const BUDGET_BYTES = { core: 236_000, coreGzip: 88_500 }
 const CHROMIUM = '/usr/bin/chromium'
 
 export const run = async (): Promise<Report> => {

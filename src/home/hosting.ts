@@ -5,9 +5,9 @@ import type { ProfileId } from '../identity/profile-id.ts'
  * What a profile is to this home.
  *
  * `active`, `offered`, `ended`: by an agreement. `kept`: this program keeps it itself. `banned`: neither taken nor handed out.
- * `welcome`: nobody's yet, but its first record would be taken. `none`: a stranger's.
+ * `none`: a stranger's.
  */
-export type Standing = 'active' | 'offered' | 'ended' | 'kept' | 'banned' | 'welcome' | 'none'
+export type Standing = 'active' | 'offered' | 'ended' | 'kept' | 'banned' | 'none'
 
 /** What the public routes ask of whoever keeps the books. */
 export interface Hosting {

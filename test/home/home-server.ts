@@ -1,4 +1,4 @@
-import { openHttpServer, type HttpServerOptions } from '../../src/home/http.ts'
+import { openHttpServer, type HttpServerOptions } from './open-http-server.ts'
 import type { HomeServer } from '../../src/home/server.ts'
 import { createHashStore, createMemoryStore, createRecord, signDocument, type HashStore, type NameRouter, type Profiles, type Signer, type KeyValueStore } from '../../src/index.ts'
 import { NOON, openDevice } from '../client/world.ts'

@@ -9,7 +9,7 @@ import { createHeliaRouter, createHeliaStore, openHeliaNode, type HeliaNode } fr
 import { createKuboRouter, createKuboStore } from '../../src/adapters/kubo/index.ts'
 import { utf8 } from '../../src/bytes.ts'
 import { createLocalRouter, createMemoryStore, createPledge, createProfiles, createSigner, signDocument, type NameRouter, type Profiles, type ProfilesOptions, type Signer } from '../../src/index.ts'
-import { openHttpServer } from '../../src/home/http.ts'
+import { openHttpServer } from '../home/open-http-server.ts'
 import { encodePrivateKey, parsePrivateKey, type PrivateKeyForm } from '../../src/identity/private-key.ts'
 import { DAY_MS } from '../../src/limits.ts'
 import { parseEnvelope } from '../../src/naming/envelope.ts'

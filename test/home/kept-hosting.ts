@@ -1,7 +1,7 @@
-import { keepKey } from '../client/schedule.ts'
-import type { ProfileId } from '../identity/profile-id.ts'
-import type { KeyValueStore } from '../store/key-value-store.ts'
-import type { Hosting } from './hosting.ts'
+import { keepKey } from '../../src/client/schedule.ts'
+import type { ProfileId } from '../../src/identity/profile-id.ts'
+import type { KeyValueStore } from '../../src/store/key-value-store.ts'
+import type { Hosting } from '../../src/home/hosting.ts'
 
 const MAX_PROFILES = 100_000
 const MAX_KNOWN = 16_384
@@ -9,14 +9,12 @@ const MAX_KNOWN = 16_384
 export interface KeptHostingOptions {
   /** That of the profiles that are served. */
   state: KeyValueStore
-  /** Takes the records of anybody. @default false */
-  open?: boolean
-  /** Where it is open: further profiles than these are not taken. @default 100,000 */
+  /** Further profiles than these are not taken. @default 100,000 */
   maxProfiles?: number
 }
 
-/** Hosting without agreements: what this program keeps is handed out, and nobody is banned. */
-export const createKeptHosting = ({ state, open = false, maxProfiles = MAX_PROFILES }: KeptHostingOptions): Hosting => {
+/** Hosting without agreements: anybody's records are taken, what this program keeps is handed out, and nobody is banned. */
+export const createKeptHosting = ({ state, maxProfiles = MAX_PROFILES }: KeptHostingOptions): Hosting => {
   let counted: Promise<number> | undefined
   /** What is let go again has no record to hand out, so to have kept it once is enough. */
   const known = new Set<ProfileId>()
@@ -36,7 +34,7 @@ export const createKeptHosting = ({ state, open = false, maxProfiles = MAX_PROFI
         known.add(id)
         return 'kept'
       }
-      return open && (await count()) < maxProfiles ? 'welcome' : 'none'
+      return (await count()) < maxProfiles ? 'offered' : 'none'
     },
     async taken () {
       // Counted anew when it matters: two of one profile at once must not count twice.

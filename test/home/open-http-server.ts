@@ -1,16 +1,16 @@
-import type { Profiles } from '../client/profiles.ts'
-import type { NameRouter } from '../naming/name-router.ts'
-import type { HashStore } from '../store/hash-store.ts'
-import type { KeyValueStore } from '../store/key-value-store.ts'
-import { createChangeLog } from './change-log.ts'
-import { openEventFeed } from './event-feed.ts'
-import { keepAliveLag } from './keep-alive-lag.ts'
+import type { Profiles } from '../../src/client/profiles.ts'
+import type { NameRouter } from '../../src/naming/name-router.ts'
+import type { HashStore } from '../../src/store/hash-store.ts'
+import type { KeyValueStore } from '../../src/store/key-value-store.ts'
+import { createChangeLog } from '../../src/home/change-log.ts'
+import { openEventFeed } from '../../src/home/event-feed.ts'
+import { keepAliveLag } from '../../src/home/keep-alive-lag.ts'
 import { createKeptHosting } from './kept-hosting.ts'
-import { createMetrics } from './metrics.ts'
-import { withOpenApi } from './openapi.ts'
-import { publicRoutes } from './public-routes.ts'
-import { openServer, type HomeServer, type ServerOptions } from './server.ts'
-import { createStrangerRecords } from './stranger-records.ts'
+import { createMetrics } from '../../src/home/metrics.ts'
+import { withOpenApi } from '../../src/home/openapi.ts'
+import { publicRoutes } from '../../src/home/public-routes.ts'
+import { openServer, type HomeServer, type ServerOptions } from '../../src/home/server.ts'
+import { createStrangerRecords } from '../../src/home/stranger-records.ts'
 
 export interface HttpServerOptions extends Omit<ServerOptions, 'routes' | 'metrics'> {
   profiles: Profiles
@@ -35,7 +35,7 @@ export interface HttpServerOptions extends Omit<ServerOptions, 'routes' | 'metri
  */
 export const openHttpServer = async ({ profiles, blocks, state, routers = [throughProfiles(profiles)], maxProfiles, clock = Date.now, version = '0.0.0', ...serverOptions }: HttpServerOptions): Promise<HomeServer> => {
   const metrics = createMetrics()
-  const hosting = createKeptHosting({ state, open: true, ...(maxProfiles === undefined ? {} : { maxProfiles }) })
+  const hosting = createKeptHosting({ state, ...(maxProfiles === undefined ? {} : { maxProfiles }) })
   const strangers = createStrangerRecords({ routers, clock })
   metrics.gauge('keep_alive_lag_seconds', 'How long the name that waits longest to be passed on has been due.', async () => keepAliveLag(state, clock()))
   metrics.gauge('hosted_profiles', 'Profiles that are hosted.', async () => hosting.count())
