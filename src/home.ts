@@ -51,7 +51,7 @@ export interface OpenedHome extends Home {
 export const openHome = async (options: OpenHomeOptions): Promise<OpenedHome> => {
   const { directory, env = process.env, signers, passphrase = env.MERCURY_PASSPHRASE, isOwn = () => false, carries = () => true, clock, signal, http } = options
   const settings = readSettings(settingsOf(options))
-  const { persona, wordsFile } = await openHomeKeys({ directory, passphrase, signal })
+  const { persona, wordsFile, isNew } = await openHomeKeys({ directory, passphrase, signal })
   let home: Home | undefined
   const relay = { allows: async (peer: string): Promise<boolean> => home?.relaysFor(parseProfileId(peer)) ?? false }
   const mercury = await openMercury({ ...options, dht: 'server', peerKey: persona.leaves.peer, relay, signers: (id) => (id === persona.id ? persona : signers?.(id)), carries: (id) => isOwn(id) && carries(id) })
@@ -61,7 +61,7 @@ export const openHome = async (options: OpenHomeOptions): Promise<OpenedHome> =>
     // A client of the home's own, which knows no way to other homes: whoever publishes sends to all of his.
     profiles = createProfiles({ blocks, state, routers, carries: (id) => !isOwn(id), clock, ...timeoutsOf(options) })
     const parts: HomeOptions = {
-      signer: persona, profiles, state, blocks, routers, settings, clock, ...reportersOf(options),
+      signer: persona, isNew, profiles, state, blocks, routers, settings, clock, ...reportersOf(options),
       addresses: () => mercury.addresses,
       ...(peerId === undefined ? {} : { peer: peerId })
     }

@@ -41,6 +41,8 @@ const COUNT_MS = HOUR_MS
 export interface HomeOptions {
   /** The home's own key. */
   signer: Signer
+  /** It was just made: nobody needs to be asked what it published before. @default false */
+  isNew?: boolean
   /** Over `state` and `blocks`. */
   profiles: Profiles
   state: KeyValueStore
@@ -134,7 +136,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     server = await openServer({ ...options.http, routes, publicUrls: settings.publicUrls, trustProxy: settings.trustProxy, metrics, ...(options.limits ? { limits: options.limits } : {}), ...(options.log ? { log: options.log } : {}) })
   }
 
-  const publishOwn = (): Promise<void> => publishOwnProfile({ addresses: addresses(), name: settings.name }, { profiles, signer, clock }, { signal: closing.signal })
+  const publishOwn = (): Promise<void> => publishOwnProfile({ addresses: addresses(), name: settings.name, isNew: options.isNew === true }, { profiles, signer, clock }, { signal: closing.signal })
 
   try {
     await listen()

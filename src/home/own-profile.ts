@@ -24,6 +24,8 @@ export interface OwnProfile {
   /** Multiaddrs, the best first; at most 16. */
   readonly addresses: readonly string[]
   readonly name: string | undefined
+  /** The key was just made: nobody needs to be asked for a version that there was before. @default false */
+  readonly isNew?: boolean
 }
 
 /**
@@ -32,9 +34,9 @@ export interface OwnProfile {
  * A version is made above every one that is known here or, where none is, on the network: a home that was restored goes on from its past.
  * Saved when this resolves; routers get it in their own time.
  */
-export const publishOwnProfile = async ({ addresses, name }: OwnProfile, { profiles, signer, clock }: OwnProfileParts, { signal }: { signal?: AbortSignal } = {}): Promise<void> => {
+export const publishOwnProfile = async ({ addresses, name, isNew = false }: OwnProfile, { profiles, signer, clock }: OwnProfileParts, { signal }: { signal?: AbortSignal } = {}): Promise<void> => {
   const until = signal ? AbortSignal.any([signal, AbortSignal.timeout(LOOK_UP_MS)]) : AbortSignal.timeout(LOOK_UP_MS)
-  if (!(await profiles.stored(signer.id))) await Promise.race([profiles.resolve(signer.id, { policy: 'all', signal: until }), delay(LOOK_UP_MS, undefined, { signal: until, ref: false })]).catch((error: unknown) => passOver(error, signal))
+  if (!isNew && !(await profiles.stored(signer.id))) await Promise.race([profiles.resolve(signer.id, { policy: 'all', signal: until }), delay(LOOK_UP_MS, undefined, { signal: until, ref: false })]).catch((error: unknown) => passOver(error, signal))
   const [stored, base] = await Promise.all([profiles.stored(signer.id), storedDocument(signer.id, profiles, { signal })])
   if (base && base.kind !== 'home') throw new MercuryError('KIND_CHANGED', `${signer.id} is a ${base.kind}, and no home`)
   if (base && equals(encodeCbor(base.addrs ?? []), encodeCbor(addresses)) && base.attrs.name === name) return

@@ -26,6 +26,8 @@ export interface HomeKeys {
   readonly persona: Persona
   /** Where the words still are; absent once the file was deleted. */
   readonly wordsFile?: string
+  /** The words were made now, by this call: nobody can have published with these keys. */
+  readonly isNew: boolean
 }
 
 /**
@@ -40,13 +42,15 @@ export const openHomeKeys = async ({ directory, passphrase, signal }: HomeKeysOp
   const wordsFile = join(directory, HOME_WORDS_FILE)
   const vaultFile = join(directory, HOME_VAULT_FILE)
   const vault = await readPrivateFile(vaultFile, MAX_VAULT_BYTES)
-  const words = await readWords(wordsFile) ?? (vault ? undefined : await makeWords(wordsFile))
+  const found = await readWords(wordsFile)
+  const made = found === undefined && !vault ? await makeWords(wordsFile) : undefined
+  const words = found ?? made?.words
   const fromWords = words === undefined ? undefined : await (await openSeed(words, { signal })).persona(0, { signal })
   if (!vault) await createAtomically(vaultFile, await sealVault([fromWords!], await protectionOf(passphrase), { signal }))
   const persona = vault ? await unseal(vault, passphrase, signal) : fromWords!
   if (fromWords && fromWords.id !== persona.id) throw new MercuryError('OTHER_WORDS', `the words in ${wordsFile} are those of ${fromWords.id}, and ${vaultFile} holds the keys of ${persona.id}; remove the file that is not of this home`)
   if (!fromWords) await removeRemains(directory)
-  return { persona, ...(fromWords ? { wordsFile } : {}) }
+  return { persona, ...(fromWords ? { wordsFile } : {}), isNew: made?.isNew ?? false }
 }
 
 /** Whether a directory has what {@link openHomeKeys} opens, so that it would make nothing new. */
@@ -59,9 +63,9 @@ const readWords = async (path: string): Promise<string | undefined> => {
 }
 
 /** The words of another process, where that was faster. */
-const makeWords = async (path: string): Promise<string> => {
+const makeWords = async (path: string): Promise<{ words: string; isNew: boolean }> => {
   const words = generateSeedPhrase()
-  return (await createAtomically(path, new TextEncoder().encode(`${words}\n`))) ? words : (await readWords(path))!
+  return (await createAtomically(path, new TextEncoder().encode(`${words}\n`))) ? { words, isNew: true } : { words: (await readWords(path))!, isNew: false }
 }
 
 /** Words that a process was writing when it was killed: they are to be gone once their file was deleted. Nobody writes words where there is a vault. */
