@@ -3,8 +3,10 @@ import { AMINO_DHT, createHeliaRouter, createHeliaStore, createPubsubRouter, ope
 import { createHomeTransport } from './adapters/home-transport.ts'
 import { isPrivateHost } from './adapters/private-address.ts'
 import { makePrivateDirectory } from './adapters/private-directory.ts'
+import { createHomeRouter } from './client/home-router.ts'
 import { createProfiles, type Profiles, type ProfilesOptions } from './client/profiles.ts'
 import { StoreError } from './errors.ts'
+import type { HomeTransport } from './hosting/home-transport.ts'
 import type { ProfileId } from './identity/profile-id.ts'
 import type { Signer } from './identity/signer.ts'
 import { SECOND_MS } from './limits.ts'
@@ -126,8 +128,11 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
   const places = { ...context, state }
   const node = needsNode && !offline ? await openNode(options, layout, keep) : undefined
   const blocks = assembleBlocks(await inOrder(withOneOfGateways(layout.blocks), (place) => openBlocks(place, node, places, offline)), keep)
-  const routers = await inOrder(layout.routers, (place) => openRouter(place, node, places, offline))
   const homes = asksHomes ? keep(createHomeTransport({ allowPrivate: options.allowPrivate ?? isOwnNetwork(options) })) : undefined
+  const routers = await inOrder(layout.routers, async (place) => {
+    const router = await openRouter(place, node, places, offline)
+    return homes && place.type === 'http' ? asHome(router, homes, place.urls, keep) : router
+  })
   const profiles = keep(createProfiles({ homes, blocks, routers, state, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }))
   let closed: Promise<void> | undefined
   return {
@@ -142,6 +147,12 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
     layout: { blocks: options.blocks, state: options.state, routers: options.routers, homes: options.homes },
     close: async () => (closed ??= closeAll())
   }
+}
+
+/** A router that may be a home as well: whoever looks for the home of a profile asks it for that, too, in one round trip. */
+const asHome = (router: NameRouter, transport: HomeTransport, urls: readonly string[], keep: Keep): NameRouter => {
+  const { getProfile } = keep(createHomeRouter({ transport, urls: urls.map((url) => (url.endsWith('/') ? url : `${url}/`)), trusted: true }))
+  return { ...router, ...(getProfile ? { getProfile } : {}) }
 }
 
 /** One after another: two that share a node must not open it twice, and the last opened is the first closed. */

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +9,7 @@ import { sha256 } from 'multiformats/hashes/sha2'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openHeliaNode } from '../src/adapters/helia/index.ts'
 import { openHttpServer } from './home/open-http-server.ts'
+import { openHome } from './home/running-home.ts'
 import { openMercury, type Mercury, type MercuryOptions } from '../src/node.ts'
 import { signerOf } from './client/world.ts'
 import { openNetwork, type Network } from './network.ts'
@@ -124,6 +128,35 @@ describe('openMercury', () => {
       expect(await Array.fromAsync(home.profiles.kept())).toEqual([bob.id])
     } finally {
       await server.close()
+    }
+  })
+})
+
+describe('a home among the routers', () => {
+  test('tells who lives there, and where it is, in one request', async () => {
+    const asked: string[] = []
+    const running = await openHome({ settings: { policy: 'open' }, log: (line) => asked.push((JSON.parse(line) as { route: string }).route) })
+    try {
+      const apart = { bootstrap: [], dhtProtocol: '/nobody/kad/1.0.0', homes: [running.home.url!] }
+      const one = await open(apart)
+      await one.profiles.join(bob, running.home.url!, { first: true })
+      const two = await open(apart)
+      asked.length = 0
+      expect(await two.profiles.resolveHome(bob.id)).toMatchObject({ home: running.home.id, addresses: running.home.description.addresses, confirmed: true, passedOver: [] })
+      expect(asked).toEqual(['/profiles/v1/{id}'])
+    } finally {
+      await running.close()
+    }
+  })
+
+  test('may be a plain router, which knows no homes', async () => {
+    const plain = createServer((request, response) => response.writeHead(request.url!.startsWith('/routing/') ? 404 : 405).end()).listen(0, '127.0.0.1')
+    await once(plain, 'listening')
+    try {
+      const mercury = await open({ bootstrap: [], routers: [], homes: [`http://127.0.0.1:${(plain.address() as AddressInfo).port}`] })
+      await expect(mercury.profiles.resolveHome(bob.id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    } finally {
+      plain.close()
     }
   })
 })

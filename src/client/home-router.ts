@@ -1,4 +1,5 @@
 import { ClosedError, checkLimit } from '../errors.ts'
+import { HomeRefusedError } from '../hosting/home-client.ts'
 import type { HomeTransport } from '../hosting/home-transport.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { MAX_RECORD_BYTES } from '../limits.ts'
@@ -42,7 +43,7 @@ export const routerOver = (contact: HomeContact, { name, strangers }: ContactRou
   const closing = new AbortController()
 
   const ask = async (id: ProfileId, signal: AbortSignal): Promise<ProfileCandidate | undefined> => {
-    const { value: answer, url } = await contact.ask((client) => client.profile(id, { signal }))
+    const { value: answer, url } = await contact.ask((client) => (strangers ? client.profile(id, { signal }).catch(asNoHome) : client.profile(id, { signal })))
     if (answer) return { ...answer, url }
     const record = strangers ? (await contact.ask((client) => client.record(id, { signal }))).value : undefined
     return record && { record }
@@ -74,6 +75,12 @@ export const routerOver = (contact: HomeContact, { name, strangers }: ContactRou
       await gate.close()
     }
   }
+}
+
+/** Another router's answer to what only a home is asked. */
+const asNoHome = (error: unknown): undefined => {
+  if (error instanceof HomeRefusedError && error.refusal === undefined) return undefined
+  throw error
 }
 
 const DONE = { done: true, value: undefined } as const
