@@ -195,7 +195,9 @@ describe('serve', () => {
     expect(started.http).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect(await (await fetch(`${started.http}/healthz`)).json()).toEqual({ status: 'ok' })
     const [other, reader] = [join(await temporaryFolder(), 'other'), join(await temporaryFolder(), 'reader')]
-    const apart = ['--dht-protocol', '/nobody/kad/1.0.0', '--router', started.http]
+    const config = join(await temporaryFolder(), 'mercury.config.yaml')
+    await writeFile(config, 'blocks: level\nrouters: []\ndhtProtocol: /nobody/kad/1.0.0\n')
+    const apart = ['--config', config, '--router', started.http]
     await mercury(['--directory', other, 'init', '--unprotected'])
     // Strangers are not hosted.
     const refused = await mercury(['--directory', other, '--json', ...apart, 'publish', '-'], { stdin: 'name: Stranger' })
