@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { resolve, join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { cleanUp, mercury, start, temporaryFolder } from './mercury.ts'
+import { cleanUp, mercury, nextLine, start, temporaryFolder } from './mercury.ts'
 
 let directory: string
 beforeEach(async () => { directory = join(await temporaryFolder(), 'mercury') })
@@ -69,6 +70,30 @@ describe('on a terminal', () => {
     expect(status).toBe(1)
     expect(screen).toContain('nothing was removed')
     expect((await onTerminal(['--offline', 'remove'], [['Type remove', 'remove\r']])).status).toBe(0)
+  })
+
+  test('the terms of a home are shown and asked about', async () => {
+    const home = join(await temporaryFolder(), 'home')
+    const config = 'blocks: level\nrouters: []\ndhtProtocol: /test/kad/1.0.0\n'
+    for (const [folder, text] of [[home, `${config}policy: open\nterms: terms.txt\n`], [directory, config]] as const) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await writeFile(join(folder, 'mercury.config.yaml'), text)
+    }
+    await writeFile(join(home, 'terms.txt'), 'Be kind.\u001b[2J\n')
+    const serving = start(['--directory', home, '--json', 'serve', '--http', '127.0.0.1:0'])
+    try {
+      const { http } = await nextLine(serving, ({ event }) => event === 'started')
+      await mercury(['--directory', directory, 'init', '--unprotected'])
+      const refused = await onTerminal(['join', http], [['Do you agree?', 'no\r']], { NO_COLOR: '1' })
+      expect([refused.status, refused.screen]).toEqual([1, expect.stringContaining('Be kind.')])
+      expect(refused.screen).not.toContain('\u001b[2J')
+      expect((await onTerminal(['join', http], [['Do you agree?', 'yes\r']])).status).toBe(0)
+    } finally {
+      const closed = once(serving, 'close')
+      serving.stdout.resume()
+      serving.kill('SIGKILL')
+      await closed
+    }
   })
 
   test('there are colours, unless NO_COLOR says no; elsewhere there are none', async () => {
