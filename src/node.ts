@@ -14,7 +14,7 @@ import type { NameRouter } from './naming/name-router.ts'
 import { assembleBlocks, isOwnNode, readLayout, withOneOfGateways, type Layout, type LayoutOptions } from './node/layout.ts'
 import { createOfflineBlocks, createOfflineRouter, createOfflineStore } from './node/offline.ts'
 import { openBlocksPlace, openRouterPlace, openStatePlace, type Environment, type OtherPlace, type PlaceContext } from './node/open-place.ts'
-import { isLocal, type Place } from './node/place.ts'
+import { describePlace, isLocal, parsePlace, type Place } from './node/place.ts'
 import type { HashStore } from './store/hash-store.ts'
 import type { KeyValueStore } from './store/key-value-store.ts'
 
@@ -131,7 +131,7 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
   const homes = asksHomes ? keep(createHomeTransport({ allowPrivate: options.allowPrivate ?? isOwnNetwork(options) })) : undefined
   const routers = await inOrder(layout.routers, async (place) => {
     const router = await openRouter(place, node, places, offline)
-    return homes && place.type === 'http' ? asHome(router, homes, place.urls, keep) : router
+    return homes && place.type === 'http' && isNamedHome(place, options.homes) ? asHome(router, homes, place.urls, keep) : router
   })
   const profiles = keep(createProfiles({ homes, blocks, routers, state, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }))
   let closed: Promise<void> | undefined
@@ -148,6 +148,8 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
     close: async () => (closed ??= closeAll())
   }
 }
+
+const isNamedHome = (place: Place, homes: readonly string[] = []): boolean => homes.some((text) => describePlace(parsePlace('router', text)) === describePlace(place))
 
 /** A router that may be a home as well: whoever looks for the home of a profile asks it for that, too, in one round trip. */
 const asHome = (router: NameRouter, transport: HomeTransport, urls: readonly string[], keep: Keep): NameRouter => {

@@ -1,5 +1,5 @@
-import { ClosedError, checkLimit } from '../errors.ts'
-import { HomeRefusedError } from '../hosting/home-client.ts'
+import { ClosedError, MercuryError, checkLimit } from '../errors.ts'
+import { HomeRefusedError, HomeUnreachableError } from '../hosting/home-client.ts'
 import type { HomeTransport } from '../hosting/home-transport.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import { MAX_RECORD_BYTES } from '../limits.ts'
@@ -20,7 +20,7 @@ export interface HomeRouterOptions {
 }
 
 /**
- * A home as a name router: one request for each `put`, `get` and `getProfile`, and one more for a name that it does not host, which it then looks up elsewhere.
+ * A home as a name router: one request for each `put`, `get` and `getProfile`, and one more for a name that it does not host, which it then looks up elsewhere. So it may as well be another router, which knows no homes.
  * What it says of a profile comes with the record, so that whoever looks for the home of one that it hosts has both in one round trip.
  *
  * @throws TypeError without a URL
@@ -42,9 +42,14 @@ export const routerOver = (contact: HomeContact, { name, strangers }: ContactRou
   const gate = createGate('router')
   const closing = new AbortController()
 
+  /** What another router says to what only a home is asked; a home that refuses says why. */
+  const asNoHome = (error: unknown): undefined => {
+    if (!strangers || !(error instanceof MercuryError) || error instanceof HomeUnreachableError || (error instanceof HomeRefusedError && error.refusal !== undefined)) throw error
+  }
+
   const ask = async (id: ProfileId, signal: AbortSignal): Promise<ProfileCandidate | undefined> => {
-    const { value: answer, url } = await contact.ask((client) => (strangers ? client.profile(id, { signal }).catch(asNoHome) : client.profile(id, { signal })))
-    if (answer) return { ...answer, url }
+    const asked = await contact.ask((client) => client.profile(id, { signal })).catch(asNoHome)
+    if (asked?.value) return { ...asked.value, url: asked.url }
     const record = strangers ? (await contact.ask((client) => client.record(id, { signal }))).value : undefined
     return record && { record }
   }
@@ -75,12 +80,6 @@ export const routerOver = (contact: HomeContact, { name, strangers }: ContactRou
       await gate.close()
     }
   }
-}
-
-/** Another router's answer to what only a home is asked. */
-const asNoHome = (error: unknown): undefined => {
-  if (error instanceof HomeRefusedError && error.refusal === undefined) return undefined
-  throw error
 }
 
 const DONE = { done: true, value: undefined } as const
