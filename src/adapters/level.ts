@@ -7,6 +7,7 @@ import { checkKey, isWrite, requireCheck, takeOperations, type KeyValueStore, ty
 import { createLock } from '../store/lock.ts'
 import { loadPackages } from './optional-packages.ts'
 import { makePrivateDirectory } from './private-directory.ts'
+import { createReadGroup } from './read-group.ts'
 
 export const LEVEL_PACKAGES = ['classic-level@3.0.0'] as const
 
@@ -39,6 +40,14 @@ export const openLevelStore = async ({ location }: { location: string }): Promis
     }
   }
 
+  /** A look wakes a thread, which takes longer than the look. */
+  const reads = createReadGroup(async (keys) => {
+    const values = await attempt('read', () => db.getMany([...keys]))
+    const found = new Map<string, Uint8Array>()
+    for (const [i, value] of values.entries()) if (value) found.set(keys[i]!, plain(value))
+    return found
+  })
+
   const write = async (operations: readonly Operation[], signal: AbortSignal | undefined): Promise<void> => {
     signal?.throwIfAborted()
     const checks = operations.filter((operation) => operation.type === 'check')
@@ -67,8 +76,7 @@ export const openLevelStore = async ({ location }: { location: string }): Promis
     batch,
     get: (key, { signal } = {}) => gate.run(signal, async () => {
       checkKey(key)
-      const value = await attempt('read', () => db.get(key))
-      return value && plain(value)
+      return reads.get(key, signal)
     }),
     put: (key, value, options) => batch([{ type: 'put', key, value }], options),
     delete: (key, options) => batch([{ type: 'delete', key }], options),

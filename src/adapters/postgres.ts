@@ -13,9 +13,9 @@ import { createConnections } from './postgres/connections.ts'
 import { failureOf, isOutOfLocks, isRolledBack } from './postgres/failure.ts'
 import { locationOf, parsePostgresUrl } from './postgres/location.ts'
 import { bigintArray, byteaArray, lockOf, locksOf } from './postgres/parameters.ts'
-import { createReadGroup } from './postgres/read-group.ts'
 import { decodeKey, decodeValue, readSnapshot } from './postgres/snapshot.ts'
 import { prepareTable, tableOf } from './postgres/table.ts'
+import { createReadGroup } from './read-group.ts'
 
 export { InvalidUrlError } from './http-client.ts'
 

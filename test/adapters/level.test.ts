@@ -109,7 +109,7 @@ it('tells an error of LevelDB with its cause, and then only reads until it is op
     expect(refused).toBeInstanceOf(StoreError)
     expect(await store.get('a')).toEqual(utf8('1'))
     await store.batch([{ type: 'check', key: 'a', value: utf8('1') }])
-    vi.spyOn(ClassicLevel.prototype, 'get').mockRejectedValueOnce(cause as never)
+    vi.spyOn(ClassicLevel.prototype, 'getMany').mockRejectedValueOnce(cause as never)
     await expect(store.get('a')).rejects.toMatchObject({ code: 'STORE_FAILED', cause })
   })
   await withStore(async (store) => store.put('c', utf8('3')))

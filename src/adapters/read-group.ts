@@ -1,6 +1,6 @@
-import { untilAborted } from '../../until-aborted.ts'
+import { untilAborted } from '../until-aborted.ts'
 
-/** Keys of one statement. */
+/** Keys of one look. */
 export const MAX_GROUP_KEYS = 64
 
 export interface ReadGroup {
@@ -16,11 +16,11 @@ interface Waiting {
 }
 
 /**
- * What is asked for at one moment goes to the server in one statement: a profile is read in one round trip, and many profiles on few connections.
+ * What is asked for in one turn is looked for together: over a server a profile is read in one round trip, and many profiles on few connections; over a thread, each turn wakes it once.
  *
- * A read that is asked for alone goes at once. A statement is given up when everybody who waits for it has left.
+ * A read that is asked for alone goes at once. A look is given up when everybody who waits for it has left.
  *
- * @param readAll the values of at most {@link MAX_GROUP_KEYS} keys, without those that are not there
+ * @param readAll the values of at most {@link MAX_GROUP_KEYS} keys, without those that are not there; each is the caller's own from then on
  */
 export const createReadGroup = (readAll: (keys: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, Uint8Array>>): ReadGroup => {
   let waiting: Waiting[] = []
@@ -32,10 +32,12 @@ export const createReadGroup = (readAll: (keys: readonly string[], signal: Abort
     for (const { signal } of group) signal?.addEventListener('abort', leave, { once: true })
     try {
       const values = await readAll([...new Set(group.map(({ key }) => key))], abandoned.signal)
+      const given = new Set<string>()
       for (const { key, resolve } of group) {
         const value = values.get(key)
-        // Two who asked for one key get two copies.
-        resolve(value && Uint8Array.from(value))
+        // Two who asked for one key get bytes of their own.
+        resolve(value && given.has(key) ? Uint8Array.from(value) : value)
+        given.add(key)
       }
     } catch (error) {
       for (const { reject } of group) reject(error)

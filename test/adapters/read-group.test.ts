@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MAX_GROUP_KEYS, createReadGroup } from '../../src/adapters/postgres/read-group.ts'
+import { MAX_GROUP_KEYS, createReadGroup } from '../../src/adapters/read-group.ts'
 import { utf8 } from '../../src/bytes.ts'
 
 /** A server that holds its answers back until told, and says what it was asked. */
@@ -27,14 +27,14 @@ describe('createReadGroup', () => {
     expect(asked).toEqual([['a', 'absent'], ['later']])
   })
 
-  it('cuts what is too much for one statement', async () => {
+  it('cuts what is too much for one look', async () => {
     const { group, asked } = openServer()
     const keys = Array.from({ length: MAX_GROUP_KEYS + 1 }, (_, i) => `key ${i}`)
     expect(await Promise.all(keys.map((key) => group.get(key, undefined)))).toEqual(keys.map(utf8))
     expect(asked.map(({ length }) => length)).toEqual([MAX_GROUP_KEYS, 1])
   })
 
-  it('lets one leave without the others, and gives the statement up when all have left', async () => {
+  it('lets one leave without the others, and gives the look up when all have left', async () => {
     const { group, signals, answerAfter } = openServer()
     const { promise, resolve } = Promise.withResolvers<void>()
     answerAfter(promise)
