@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CID } from 'multiformats/cid'
+import { sha256 } from 'multiformats/hashes/sha2'
 import { createRecord, createSigner, parseProfileId, signDocument, verifyArchive } from '../../src/index.ts'
 import { askMercury, runMercury, start, startMercury, type Talker } from './command.ts'
 import { Steps, check, formatMs } from './steps.ts'
@@ -13,6 +15,9 @@ const examples = new URL('..', import.meta.url).pathname
 
 interface Example { file: string; id: string; sequence: number; name: string; words: string; ms: number }
 interface Answer { router: string; outcome: string; reason?: string; code?: string; ms: number }
+interface HomeJson { event?: string; id: string; http: string }
+interface JoinedJson { home: string; sequence: number | string; media: { blocks: number; bytes: number } }
+interface CurrentHomeJson { home: string; addresses: string[]; confirmed: boolean; passedOver: unknown[] }
 interface ResolvedJson { id: string; sequence: number | string; freshness: string; source: string; profile: { name?: string; bio?: string; avatar?: { cid: unknown } }; answers: Answer[] }
 
 const home = await mkdtemp(join(tmpdir(), 'mercury-demo-'))
@@ -99,6 +104,49 @@ const demonstrate = async (): Promise<void> => {
     check(forged?.outcome === 'invalid' && forged.code === 'INVALID_SIGNATURE', `the forged record was not refused: ${JSON.stringify(forged)}`)
     check(older?.outcome === 'older', `the old record was not refused: ${JSON.stringify(older)}`)
     return [`forged: ${forged.reason}`, `old: ${older.reason}`]
+  })
+
+  const homes = new Map<string, Talker & { readonly started: HomeJson }>()
+  await steps.step('Dora and Emil each run a home, from an empty folder', ['mercury --directory dora serve', 'mercury --directory emil serve'], async () => {
+    for (const name of ['dora', 'emil']) {
+      const talker = startMercury(nodeAt(name, '--bootstrap', address, 'serve', '--http', '127.0.0.1:0', '--name', `${name}'s home`))
+      running.push(talker)
+      homes.set(name, { ...talker, started: await talker.line<HomeJson>(({ event }) => event === 'started') })
+    }
+    return [...homes].map(([name, { started: { id, http } }]) => `${name}: ${id}, ${http}`)
+  })
+  const [dora, emil] = [homes.get('dora')!, homes.get('emil')!]
+  const invite = async (name: string): Promise<string> => (await askMercury<{ link: string }>(at(name, 'home', 'invite'))).link
+  const frank = (...words: string[]): string[] => nodeAt('frank', '--bootstrap', address, ...words)
+
+  await steps.step('Dora invites Alice, who joins: consent and acceptance stand in her profile, both signed', ['mercury --directory dora home invite', "mercury --directory alice join 'mercury:k51…'"], async () => {
+    const joined = await askMercury<JoinedJson>(nodeAt('alice', '--bootstrap', address, 'join', await invite('dora')))
+    check(joined.home === dora.started.id, `Alice joined ${joined.home}`)
+    return [`version ${joined.sequence}, ${joined.media.blocks} blocks, ${joined.media.bytes} bytes, brought along`]
+  })
+
+  await steps.step('Frank, who knows nothing but her ID and a home to ask, finds where she lives', ['mercury --directory frank --router HTTP resolve --home k51…'], async () => {
+    const found = await askMercury<CurrentHomeJson>(frank('--router', dora.started.http, 'resolve', '--home', alice.id))
+    check(found.home === dora.started.id && found.confirmed && found.passedOver.length === 0, `Alice was found at ${found.home}, confirmed: ${found.confirmed}`)
+    return [`${found.home} at ${found.addresses.join(', ')}, confirmed by the home`]
+  })
+
+  await steps.step("Dora's home is killed; Alice moves to Emil's without asking it", ['kill -9 DORA', "mercury --directory alice move 'mercury:k51…'"], async () => {
+    await dora.kill('SIGKILL')
+    const moved = await askMercury<JoinedJson & { left: { home: string; ended: boolean; code?: string }[] }>(nodeAt('alice', '--bootstrap', address, 'move', await invite('emil')))
+    check(moved.home === emil.started.id, `Alice moved to ${moved.home}`)
+    check(moved.left.length === 1 && moved.left[0]!.home === dora.started.id && !moved.left[0]!.ended, 'the home that was killed cannot know that it was left')
+    return [`version ${moved.sequence}; ${moved.left[0]!.home} was left (${moved.left[0]!.code})`]
+  })
+
+  await steps.step('Frank, who knew the old home, finds the new one, and her picture is there', ['mercury --directory frank resolve --home k51…', 'curl EMIL/ipfs/CID'], async () => {
+    const found = await askMercury<CurrentHomeJson>(frank('resolve', '--home', alice.id))
+    check(found.home === emil.started.id && found.confirmed, `Alice was found at ${found.home}, confirmed: ${found.confirmed}`)
+    const picture = await readFile(join(examples, 'alice.png'))
+    const cid = CID.createV1(0x55, await sha256.digest(picture))
+    const answer = await fetch(`${emil.started.http}/ipfs/${cid.toString()}?format=raw`)
+    check(answer.status === 200 && picture.equals(Buffer.from(await answer.arrayBuffer())), `the new home does not have her picture: status ${answer.status}`)
+    return [`${found.home} at ${found.addresses[0]}`, `the picture, ${picture.byteLength} bytes, as it was published`]
   })
 }
 
