@@ -3,7 +3,7 @@ import type { ProfileId } from '../identity/profile-id.ts'
 import type { MessageSigner } from '../identity/signed-map.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { PAGE_ENTRIES, type Outbox } from './outbox.ts'
-import type { Head, ProfileState } from './profile-state.ts'
+import type { KeptVersion, ProfileState } from './profile-state.ts'
 import type { Receipt } from './receipt.ts'
 
 /** How many profiles have deliveries under way at a time, where nobody says otherwise. */
@@ -15,8 +15,6 @@ const MAX_QUEUED = 256
 export interface DeliveriesParts {
   outbox: Outbox
   state: ProfileState
-  /** Milliseconds since 1970. */
-  clock(): number
   carries(id: ProfileId): boolean
   closing: AbortSignal
   background(work: Promise<unknown>): void
@@ -59,12 +57,12 @@ export class Deliveries {
     this.parts = parts
   }
 
-  /** Delivers `head` to `targets`, at once where a slot is free. Where none is and nobody waits, it resolves: the outbox remembers. */
-  async deliver (head: Head, targets: readonly string[], { isAwaited, signal, signer, onReceipt }: DeliverOptions): Promise<void> {
-    const { id } = head.record
+  /** Delivers `version` to `targets`, at once where a slot is free. Where none is and nobody waits, it resolves: the outbox remembers. */
+  async deliver (version: KeptVersion, targets: readonly string[], { isAwaited, signal, signer, onReceipt }: DeliverOptions): Promise<void> {
+    const { id } = version.record
     if (!isAwaited && this.running >= this.parts.max) return this.enqueue(id)
     await this.slot(id, signal)
-    await this.run(id, (until) => this.parts.outbox.deliver(head, targets, { signal: until, signer, onReceipt }))
+    await this.run(id, (until) => this.parts.outbox.deliver(version, targets, { signal: until, signer, onReceipt }))
   }
 
   /** Tries what is owed of `id` once, when a slot is free; resolves when that is done, by whomever. */
@@ -111,9 +109,9 @@ export class Deliveries {
   }
 
   private async deliverOwed (id: ProfileId, signal: AbortSignal): Promise<void> {
-    const { outbox, state, clock } = this.parts
-    const [targets, head] = await Promise.all([outbox.targetsOf(id, { signal }), state.head(id, { now: clock(), signal }).catch(passOverMercuryErrors)])
-    if (targets && head) await outbox.deliver(head, targets, { signal })
+    const { outbox, state } = this.parts
+    const [targets, version] = await Promise.all([outbox.targetsOf(id, { signal }), state.version(id, { signal }).catch(passOverMercuryErrors)])
+    if (targets && version) await outbox.deliver(version, targets, { signal })
   }
 
   /** Takes a slot, or waits for one. @throws the reason of `signal`; the version is then one that nobody waits for */

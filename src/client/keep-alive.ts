@@ -147,7 +147,7 @@ const refresh = async (id: ProfileId, signer: Signer, signal: AbortSignal, parts
   const signed = { bytes: head.documentBytes, cid: head.record.cid, document: head.document }
   const record = await createValidRecord(signed, signer, { now, sequence: head.record.sequence, ttlMs: head.record.ttlMs, signal })
   const next: Head = { ...head, record, checkedAt: now }
-  await parts.state.commit(next, head.floor, { also: [parts.outbox.owe(record, parts.outbox.targets(head.document))], signal })
+  await parts.state.commit(next, head.floor, { also: [await parts.outbox.owe(record, parts.outbox.targets(head.document))], signal })
   await parts.outbox.deliver(next, parts.outbox.targets(head.document), { signal, signer })
   return true
 }

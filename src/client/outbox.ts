@@ -1,4 +1,3 @@
-import { sha256 } from '@noble/hashes/sha2.js'
 import { equals } from 'uint8arrays'
 import { decodeCborMap, encodeCbor } from '../cbor.ts'
 import { MercuryError, reasonOf } from '../errors.ts'
@@ -6,16 +5,17 @@ import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { MessageSigner } from '../identity/signed-map.ts'
 import { HomeUnreachableError } from '../hosting/home-client.ts'
 import type { NameRouter } from '../naming/name-router.ts'
-import type { ProfileRecord } from '../naming/record.ts'
+import type { KeptRecord } from '../naming/record.ts'
 import type { ProfileDocument } from '../profile/document.ts'
 import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore, Operation } from '../store/key-value-store.ts'
 import type { PinSet } from '../store/pins.ts'
+import { sha256 } from '../store/sha256.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { uploadMedia } from './home-media.ts'
 import { homeTarget, homesOf, type KnownHomes, type ListedHome } from './known-homes.ts'
 import { onBooks } from './pin-books.ts'
-import { CONFLICT_TRIES, retryOnConflict, type Head } from './profile-state.ts'
+import { CONFLICT_TRIES, retryOnConflict, type KeptVersion } from './profile-state.ts'
 import type { Receipt } from './receipt.ts'
 import { keepKey } from './schedule.ts'
 
@@ -55,9 +55,9 @@ export class Outbox {
   }
 
   /** For the batch that makes `record` the head's. */
-  owe (record: ProfileRecord, targets: readonly string[]): Operation {
+  async owe (record: KeptRecord, targets: readonly string[]): Promise<Operation> {
     const key = PREFIX + record.id
-    return targets.length === 0 ? { type: 'delete', key } : { type: 'put', key, value: encodeCbor({ record: sha256(record.bytes), targets }) }
+    return targets.length === 0 ? { type: 'delete', key } : { type: 'put', key, value: encodeCbor({ record: await sha256(record.bytes), targets }) }
   }
 
   /** For the batch after which nothing is owed of `id`. */
@@ -106,30 +106,30 @@ export class Outbox {
   }
 
   /**
-   * Delivers `head` to `targets`, all at once, and takes those that have it off the list. Never rejects but for an abort or a failing `state`.
+   * Delivers `version` to `targets`, all at once, and takes those that have it off the list. Never rejects but for an abort or a failing `state`.
    * What is owed to a router that this client does not have stays owed to it.
    *
    * @param options `signer`: where the owner is at hand, homes also get what the version links to
    */
-  async deliver (head: Head, targets: readonly string[], { signal, signer, onReceipt }: { signal: AbortSignal; signer?: MessageSigner | undefined; onReceipt?: (receipt: Receipt) => void }): Promise<Receipt[]> {
-    const reachable = this.targets(head.document)
+  async deliver (version: KeptVersion, targets: readonly string[], { signal, signer, onReceipt }: { signal: AbortSignal; signer?: MessageSigner | undefined; onReceipt?: (receipt: Receipt) => void }): Promise<Receipt[]> {
+    const reachable = this.targets(version.document)
     const receipts = await Promise.all(
       targets.filter((target) => reachable.includes(target)).map(async (target) => {
-        const receipt = await this.deliverTo(head, target, signer, signal)
+        const receipt = await this.deliverTo(version, target, signer, signal)
         onReceipt?.(receipt)
         return receipt
       })
     )
     signal.throwIfAborted()
-    await this.settle(head.record, receipts)
+    await this.settle(version.record, receipts)
     return receipts
   }
 
-  private async deliverTo (head: Head, target: string, signer: MessageSigner | undefined, signal: AbortSignal): Promise<Receipt> {
+  private async deliverTo (version: KeptVersion, target: string, signer: MessageSigner | undefined, signal: AbortSignal): Promise<Receipt> {
     const started = performance.now()
     const until = AbortSignal.any([signal, AbortSignal.timeout(this.parts.deliveryTimeoutMs)])
     try {
-      await untilAborted(this.send(head, target, signer, until), until)
+      await untilAborted(this.send(version, target, signer, until), until)
       return { target, outcome: 'delivered', ms: performance.now() - started }
     } catch (error) {
       const reason = reasonOf(error)
@@ -137,20 +137,20 @@ export class Outbox {
     }
   }
 
-  private async send (head: Head, target: string, signer: MessageSigner | undefined, signal: AbortSignal): Promise<void> {
+  private async send (version: KeptVersion, target: string, signer: MessageSigner | undefined, signal: AbortSignal): Promise<void> {
     const { blocks, pins, routers } = this.parts
-    const { record, document, documentBytes } = head
+    const { record, document, documentBytes } = version
     if (target === BLOCKS_TARGET) {
       await keepBlocks({ record, documentBytes }, { blocks, pins, signal })
       return
     }
     const router = routers.find(({ name }) => name === target)
     if (router) await router.put(record.id, record.bytes, { signal })
-    else await this.sendHome(head, homesOf(document).find(({ home }) => homeTarget(home) === target)!, signer, signal)
+    else await this.sendHome(version, homesOf(document).find(({ home }) => homeTarget(home) === target)!, signer, signal)
   }
 
   /** The record goes there also where what it links to does not: the newest version is then found, and the receipt says what is wrong. */
-  private async sendHome ({ record, documentBytes }: Head, home: ListedHome, signer: MessageSigner | undefined, signal: AbortSignal): Promise<void> {
+  private async sendHome ({ record, documentBytes }: KeptVersion, home: ListedHome, signer: MessageSigner | undefined, signal: AbortSignal): Promise<void> {
     const { blocks, homes } = this.parts
     const contact = await homes!.contact(home, { signal })
     const [media] = await Promise.allSettled(signer ? [uploadMedia({ cid: record.cid, bytes: documentBytes }, contact, signer, { blocks, signal })] : [])
@@ -161,7 +161,7 @@ export class Outbox {
   }
 
   /** Leaves the list alone when it is of another record by now: that one is owed to all. */
-  private async settle (record: ProfileRecord, receipts: readonly Receipt[]): Promise<void> {
+  private async settle (record: KeptRecord, receipts: readonly Receipt[]): Promise<void> {
     const key = PREFIX + record.id
     const delivered = new Set(receipts.filter(({ outcome }) => outcome === 'delivered').map(({ target }) => target))
     if (delivered.size === 0) return
@@ -169,8 +169,8 @@ export class Outbox {
       const before = await this.parts.store.get(key)
       const entry = before && decodeEntry(before)
       if (!entry && delivered.has(BLOCKS_TARGET)) await this.dropForgotten(record.id)
-      if (!entry || !equals(entry.record, sha256(record.bytes))) return
-      await this.parts.store.batch([{ type: 'check', key, value: before }, this.owe(record, entry.targets.filter((target) => !delivered.has(target)))])
+      if (!entry || !equals(entry.record, await sha256(record.bytes))) return
+      await this.parts.store.batch([{ type: 'check', key, value: before }, await this.owe(record, entry.targets.filter((target) => !delivered.has(target)))])
     })
   }
 
@@ -186,7 +186,7 @@ export class Outbox {
 }
 
 /** Puts the document and pins all that it links to, in one write where the store can. */
-export const keepBlocks = async ({ record: { id, cid, sequence }, documentBytes }: Pick<Head, 'record' | 'documentBytes'>, { blocks, pins, signal }: Pick<OutboxParts, 'blocks' | 'pins'> & { signal: AbortSignal | undefined }): Promise<void> => {
+export const keepBlocks = async ({ record: { id, cid, sequence }, documentBytes }: Pick<KeptVersion, 'record' | 'documentBytes'>, { blocks, pins, signal }: Pick<OutboxParts, 'blocks' | 'pins'> & { signal: AbortSignal | undefined }): Promise<void> => {
   const putDocument = async (): Promise<void> => { if (blocks.supports.put) await blocks.put(cid, documentBytes, { signal }) }
   if (!pins) return putDocument()
   try {

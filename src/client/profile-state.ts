@@ -41,6 +41,14 @@ export interface StoredRecord {
   readonly document?: Uint8Array
 }
 
+/** The head as it is kept, for passing it on. */
+export interface KeptVersion {
+  readonly record: KeptRecord
+  readonly document: ProfileDocument
+  /** They hash to what the record names. */
+  readonly documentBytes: Uint8Array
+}
+
 /** Two or more authentic records of one sequence that name different documents. */
 export interface Fork {
   readonly sequence: bigint
@@ -128,6 +136,24 @@ export class ProfileState {
       if ((await documentCid(document)).equals(cid)) return { ...stored, document }
     }
     throw new StoreError(`what is kept of ${id} does not fit together`)
+  }
+
+  /**
+   * The head without any signature being verified, for who passes it on: each was on its way in, and whoever gets it verifies it again.
+   *
+   * @returns `undefined` also where its parts do not fit together
+   * @throws InvalidRecordError, NotAProfileError, InvalidCborError where the store is damaged
+   */
+  async version (id: ProfileId, options?: StoreOptions): Promise<KeptVersion | undefined> {
+    for (let left = READ_TRIES; left > 0; left--) {
+      const [bytes, apart] = await Promise.all([this.store.get(key.record(id), options), this.store.get(key.document(id), options)])
+      if (!bytes) return undefined
+      const record = readKeptRecord(id, bytes)
+      for (const documentBytes of [record.inline, apart]) {
+        if (documentBytes && (await documentCid(documentBytes)).equals(record.cid)) return { record, documentBytes, document: decodeCborMap(documentBytes) as ProfileDocument }
+      }
+    }
+    return undefined
   }
 
   async floor (id: ProfileId, options?: StoreOptions): Promise<Floor | undefined> {

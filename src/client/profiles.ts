@@ -358,7 +358,7 @@ const createParts = (options: ProfilesOptions, { closing, underWay, listeners }:
     routerTimeoutMs,
     blockTimeoutMs,
     outbox,
-    deliveries: new Deliveries({ outbox, state: profileState, clock, carries, closing, background, max: Math.max(1, maxDeliveries) }),
+    deliveries: new Deliveries({ outbox, state: profileState, carries, closing, background, max: Math.max(1, maxDeliveries) }),
     schedule: new Schedule(store),
     closing,
     background,

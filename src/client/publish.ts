@@ -200,7 +200,8 @@ const commitAndDeliver = async (head: Head, floor: Floor | undefined, { wait = '
   const { attachments, deliveries, outbox, schedule, state, closing } = parts
   const { id, cid, sequence } = head.record
   const targets = outbox.targets(head.document)
-  const also = [outbox.owe(head.record, targets), ...(await schedule.keep(id, parts.clock(), { signal }))]
+  const [owed, turn] = await Promise.all([outbox.owe(head.record, targets), schedule.keep(id, parts.clock(), { signal })])
+  const also = [owed, ...turn]
   await state.commit(head, floor, { also, signal })
   onProgress?.({ type: 'saved' })
   const receipts: Receipt[] = []
