@@ -25,6 +25,7 @@ export interface EvidenceParts extends BookParts {
  *
  * A succession is kept for good once it has verified: the first one seen. The key that it reveals is put and pinned as the raw block whose sha2-256 the
  * pledge named, so that whoever knows only the pledge can ask for it. Nothing leads on over 16 hops, or twice to one ID.
+ * Of profiles that the home knows nothing of, one step to each key is kept.
  */
 export class Evidence {
   private readonly parts: EvidenceParts
@@ -62,6 +63,8 @@ export class Evidence {
       if (before) return { from, to }
       await this.checkChain(from, to, { signal })
       const revealed = await store.get(revealedKey(digest), { signal })
+      // Of strangers one step to each key: else whoever is hosted here could leave any number of them for good.
+      if (revealed && next === undefined) throw new MercuryError('CONTESTED', 'this key is the next one of another profile, as far as this home knows')
       await store.batch([
         { type: 'check', key: successionKey(from), value: before },
         { type: 'check', key: revealedKey(digest), value: revealed },

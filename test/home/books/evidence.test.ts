@@ -72,4 +72,21 @@ describe('a succession', () => {
     expect(await books.hosting.succession(a.id)).toEqual(succession)
     expect(sha256(b.publicKey)).toEqual(a.pledge!.next)
   })
+
+  test('of a stranger is kept once for each key, however many strangers pledge themselves to it', async () => {
+    const books = await openBooks()
+    const alice = await createSigner(new Uint8Array(32).fill(60))
+    const strangers = await Promise.all([61, 62, 63].map(async (fill) => {
+      const secret = new Uint8Array(32).fill(fill)
+      return createSigner(secret, { pledge: await createPledge(await createSigner(secret), alice.publicKey) })
+    }))
+    await books.agreements.offer(requestOf(alice))
+    for (const [i, stranger] of strangers.entries()) {
+      await books.hosting.taken(alice.id, await versionOf(alice, { seq: i + 1, now: books.now(), fields: { succeeds: await step(stranger, alice) } }))
+    }
+    expect((await keysOf(books.state)).filter((key) => key.startsWith('succession/'))).toEqual([`succession/${strangers[0]!.id}`])
+    await books.agreements.offer(requestOf(strangers[2]!))
+    await books.evidence.keep(await step(strangers[2]!, alice))
+    expect(await books.evidence.succession(strangers[2]!.id)).toBeDefined()
+  })
 })
