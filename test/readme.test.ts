@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
@@ -23,4 +24,16 @@ it('runs the example of the README as it is printed there', async () => {
   const [, code] = /```ts\n(.*?)```/s.exec(readme)!
   expect(code!.trim().split('\n').length).toBeLessThanOrEqual(20)
   expect(await runInPackage(code!)).toContain("Alice confirmed [ 'chess' ]")
+})
+
+it('runs the home of the README as it is printed there, in a network of its own', async () => {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const [, code] = /```ts\n(import \{ openHome \}.*?)```/s.exec(readme)!
+  const directory = await mkdtemp(join(tmpdir(), 'mercury-readme-'))
+  try {
+    const here = code!.replace("'./home'", JSON.stringify(join(directory, 'home'))).replace('openHome({', "openHome({ http: { port: 0 }, dhtProtocol: '/mercury-readme/kad/1.0.0',")
+    expect(await runInPackage(`${here}await home.close()\n`)).toMatch(/^mercury:k51\w+\?addr=\/dns\/home\.example\/tcp\/443\/https\S* mercury:k51\S+invitation=/)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
 })

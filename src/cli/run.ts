@@ -1,4 +1,7 @@
 import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { StoreLockedError } from '../errors.ts'
+import { SECOND_MS } from '../limits.ts'
 import { explain } from './advice.ts'
 import { parseArguments, type Arguments } from './arguments.ts'
 import { createCommands } from './commands/index.ts'
@@ -42,19 +45,36 @@ const run = async (args: Arguments, argv: readonly string[], host: Host, output:
   const { command, flags } = args
   if (!command) throw new MisuseError('say what to do, as in mercury publish alice.yaml; mercury help lists the commands')
   const session = new Session(args, { host, output, directory: host.node?.directory ?? resolve(host.cwd, flags.text('directory') ?? defaultDirectory()) })
-  if (command.place === 'directory' && !host.node) {
-    const status = await forward(argv, host, session.directory)
-    if (status !== undefined) return status
-  }
+  const mayForward = command.place === 'directory' && !host.node
+  const status = mayForward ? await forward(argv, host, session.directory) : undefined
+  if (status !== undefined) return status
   try {
     await command.run(session)
     await session.sendOwed()
+  } catch (error) {
+    const late = mayForward && error instanceof StoreLockedError ? await forwardSoon(argv, host, session.directory) : undefined
+    if (late === undefined) throw error
+    return late
   } finally {
     await session.close()
   }
   await output.clear()
   return DONE
 }
+
+/** Who has the directory may be a node that is starting and takes commands in a moment: it answers over HTTP before that. */
+const forwardSoon = async (argv: readonly string[], host: Host, directory: string): Promise<number | undefined> => {
+  for (let waited = 0; waited < STARTING_MS; waited += POLL_MS) {
+    await delay(POLL_MS, undefined, { signal: host.signal })
+    const status = await forward(argv, host, directory)
+    if (status !== undefined) return status
+  }
+  return undefined
+}
+
+/** How long a node may take to start, once it has its directory. */
+const STARTING_MS = 5 * SECOND_MS
+const POLL_MS = 100
 
 const fail = async (error: unknown, host: Host, output: Output): Promise<number> => {
   if (host.signal.aborted || error instanceof InterruptedError) {

@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openLevelStore } from '../../src/adapters/level.ts'
 import { cleanUp, errorOf, mercury, nextLine, start, temporaryFolder, type RunOptions } from './mercury.ts'
+import { freePort } from '../services/service.ts'
 import { openTestNetwork, type TestNetwork } from './network.ts'
 
 let network: TestNetwork
@@ -43,6 +45,16 @@ const stop = async (child: ChildProcessWithoutNullStreams, signal: NodeJS.Signal
 }
 
 describe('serve', () => {
+  test('is waited for by a command that comes while it starts', async () => {
+    const port = await freePort()
+    const child = start(['--directory', directory, '--json', ...network.flags, 'serve', '--http', `127.0.0.1:${port}`])
+    children.push(child)
+    child.stdout.resume()
+    // It answers over HTTP before it takes commands.
+    while (!(await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined))) await delay(5)
+    expect(await run(['home', 'stats'])).toMatchObject({ status: 0 })
+  })
+
   test('tells where it is, and other commands go through it', async () => {
     await run(['init', '--unprotected'])
     const { child, started } = await serve()
