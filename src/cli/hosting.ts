@@ -2,6 +2,7 @@ import type { EndedHome, HostingProgress, JoinOptions, MoveStep } from '../clien
 import { MOVE_STEPS } from '../client/hosting.ts'
 import { homeOf } from '../client/known-homes.ts'
 import { MercuryError } from '../errors.ts'
+import type { LinkDraft } from '../identity/link.ts'
 import type { ProfileId } from '../identity/profile-id.ts'
 import type { HomeEntry } from '../profile/document.ts'
 import type { Row } from './output.ts'
@@ -64,6 +65,9 @@ export const describeHome = ({ id, since, addrs = [] }: HomeEntry): ListedHome[]
   const home = homeOf({ id } as HomeEntry)
   return home === undefined ? [] : [{ id: home, addresses: addrs, since: new Date(since * 1_000) }]
 }
+
+/** What a link says of where the profile lives: whoever follows it asks there first. */
+export const whereIn = ([current]: readonly ListedHome[] = []): Pick<LinkDraft, 'home' | 'addresses'> => (current ? { home: current.id, addresses: current.addresses } : {})
 
 /** The homes that a profile lists as far as this device knows, the first of them its current one; `undefined` where it knows no version, or cannot read it now. */
 export const readHomes = async (id: ProfileId, session: Session): Promise<readonly ListedHome[] | undefined> => {

@@ -175,7 +175,9 @@ describe('a persona and its homes', () => {
     const published = await told('alice', ['publish', '-'], { stdin: 'name: Alice\navatar: alice.png', cwd: join(process.cwd(), 'examples') })
     expect(published.receipts).toContainEqual(expect.objectContaining({ target: `home:${home.id}`, outcome: 'delivered' }))
     await make('reader')
-    const where = `mercury:${id}?addr=${joined.addresses[0]}`
+    const where = published.link as string
+    expect(where).toContain(`?home=${home.id}&addr=${joined.addresses[0]}`)
+    expect((await told('alice', ['persona', 'show'])).link).toContain(`?home=${home.id}&addr=`)
     expect(await told('reader', ['resolve', where])).toMatchObject({ id, profile: { name: 'Alice', avatar: { type: 'image/png' } } })
     expect(await told('reader', ['resolve', '--home', where])).toMatchObject({ id, home: home.id, confirmed: true, passedOver: [] })
     expect(await told('alice', ['leave'])).toMatchObject({ id, left: [{ home: home.id, ended: true }] })

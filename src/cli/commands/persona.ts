@@ -1,7 +1,7 @@
 import { formatProfileId } from '../../identity/profile-id.ts'
 import { formatLink } from '../../identity/link.ts'
 import type { Command } from '../command.ts'
-import { homesRow, readHomes } from '../hosting.ts'
+import { homesRow, readHomes, whereIn } from '../hosting.ts'
 import { MisuseError, suggest } from '../misuse.ts'
 import { table } from '../output.ts'
 import { KEY_FORMS, exportKey, importKey } from '../persona-key.ts'
@@ -85,7 +85,7 @@ const show = async (session: Session, name?: string): Promise<void> => {
   const personas = await session.personas()
   const entry = name === undefined ? currentPersona(personas) : findPersona(personas, name)
   const homes = await readHomes(entry.id, session)
-  const document = { ...describePersona(entry, personas), did: formatProfileId(entry.id, 'did'), peer: formatProfileId(entry.id, 'peer'), link: formatLink({ id: entry.id }), ...(homes ? { homes } : {}) }
+  const document = { ...describePersona(entry, personas), did: formatProfileId(entry.id, 'did'), peer: formatProfileId(entry.id, 'peer'), link: formatLink({ id: entry.id, ...whereIn(homes) }), ...(homes ? { homes } : {}) }
   await session.output.answer(document, table([
     ['Persona', nameOf(entry)],
     ['ID', session.output.paint('cyan', entry.id)],

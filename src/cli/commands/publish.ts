@@ -7,6 +7,7 @@ import { encodeAttributes, readKind, readListed, type ProfileDraft } from '../..
 import { MAX_VCARD_BYTES, isVcard } from '../../vcard.ts'
 import type { Command } from '../command.ts'
 import { deliver, deliveryJson, deliveryRows, notFresh, type Delivered } from '../delivery.ts'
+import { describeHome, whereIn } from '../hosting.ts'
 import { table } from '../output.ts'
 import { oneLine } from '../printable.ts'
 import { parseProfileFile, readPicture, type Picture } from '../profile-file.ts'
@@ -70,10 +71,10 @@ const whatNow = ({ id, receipts }: Delivered, { offline }: Session): string => {
   return isFound ? `Anybody can read it now: mercury resolve ${id}` : 'Nobody else can find it: there is no router; name one in mercury.config.yaml, or with --router'
 }
 
-/** With the pledge that the profile shows: one whose key was imported may have been published without any. */
+/** With where the profile lives, and the pledge that it shows: one whose key was imported may have been published without any. */
 const linkTo = async (id: ProfileId, profiles: Profiles, { signal }: Session): Promise<string> => {
-  const { document: { next } } = await profiles.resolve(id, { policy: 'offline', signal })
-  return formatLink({ id, ...(next ? { next } : {}) })
+  const { document: { next, homes = [] } } = await profiles.resolve(id, { policy: 'offline', signal })
+  return formatLink({ id, ...whereIn(homes.flatMap(describeHome)), ...(next ? { next } : {}) })
 }
 
 const readProfile = async (session: Session, name: string): Promise<{ content: Record<string, unknown>; picture?: Picture | undefined; lost: readonly string[] }> => {
