@@ -1,15 +1,22 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
+import { base36 } from 'multiformats/bases/base36'
+import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { encodeCbor } from '../../src/cbor.ts'
 import { createClientAddresses, networkOf } from '../../src/home/client-address.ts'
 import { openServer, type HomeServer } from '../../src/home/server.ts'
-import { AddressCounts, HEADERS_TIMEOUT_MS, KEEP_ALIVE_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS, SERVER_OPTIONS, createRequestBudget } from '../../src/home/request-limits.ts'
+import { AddressCounts, HEADERS_TIMEOUT_MS, IDLE_TIMEOUT_MS, KEEP_ALIVE_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS, createRequestBudget } from '../../src/home/request-limits.ts'
 import type { Route } from '../../src/home/route.ts'
+import { MAX_STREAMS, MAX_STREAMS_PER_ADDRESS } from '../../src/home/routes/events.ts'
 import { createStrangerRecords } from '../../src/home/stranger-records.ts'
-import { createSigner, parseProfileId, profileIdFromPublicKey, type ProfileId } from '../../src/index.ts'
+import { parseProfileId, type ProfileId } from '../../src/index.ts'
 import { MAX_PINNED_BLOCKS, MAX_PINNED_DEPTH } from '../../src/limits.ts'
 import { IPNS_RECORD_TYPE } from '../../src/naming/name-router.ts'
 import { DAG_CBOR, RAW, putBlock } from '../../src/store/block.ts'
@@ -51,9 +58,41 @@ const answerOn = async (socket: Socket, request: string): Promise<string> => {
   return String((await once(socket, 'data') as [Buffer])[0])
 }
 
-test('waits as long as it says for a head, a request and the next one', () => {
-  expect([HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS, KEEP_ALIVE_MS, MAX_BODY_BYTES]).toEqual([10_000, 30_000, 5_000, 1_048_576])
-  expect(SERVER_OPTIONS).toMatchObject({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS })
+/** The server of Node that answers as the home. */
+const serverOf = async (): Promise<Server> => {
+  let found: Server | undefined
+  const listen = (message: unknown): void => { found = (message as { server: Server }).server }
+  subscribe('http.server.request.start', listen)
+  await (await fetch(`${home.server.url}/healthz`)).arrayBuffer()
+  unsubscribe('http.server.request.start', listen)
+  return found!
+}
+
+test('waits as long as it says for a head, a request, the next one, and somebody who does not go on', async () => {
+  expect([HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS, KEEP_ALIVE_MS, IDLE_TIMEOUT_MS, MAX_BODY_BYTES]).toEqual([10_000, 30_000, 5_000, 30_000, 1_048_576])
+  const { headersTimeout, requestTimeout, keepAliveTimeout, timeout } = await serverOf()
+  expect({ headersTimeout, requestTimeout, keepAliveTimeout, timeout }).toEqual({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000, timeout: 30_000 })
+})
+
+test.each([
+  ['a head', { headersTimeout: 200 }, 'GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ', ' 408 '],
+  ['a body', { headersTimeout: 200, requestTimeout: 200 }, `PUT ${hosted()} HTTP/1.1\r\nhost: x\r\ncontent-type: ${IPNS_RECORD_TYPE}\r\ncontent-length: 1000\r\n\r\nabc`, ' 408 '],
+  ['the next request', { keepAliveTimeout: 1, keepAliveTimeoutBuffer: 1 }, 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n', ' 200 ']
+])('ends the connection of somebody who takes longer than that for %s, and nobody else\'s', async (_, shorter, sent, answer) => {
+  Object.assign(await serverOf(), shorter)
+  const slow = dial()
+  let text = ''
+  slow.on('data', (data) => { text += String(data) })
+  slow.write(sent)
+  await once(slow, 'close')
+  expect(text).toContain(answer)
+  expect(await isServed()).toBe(true)
+})
+
+test('a head of 16 KiB is read, and a longer one is not', async () => {
+  const ask = async (length: number) => answerOn(dial(), `GET /healthz HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(length)}\r\n\r\n`)
+  expect(await ask(MAX_HEADER_BYTES - 100)).toContain(' 200 ')
+  expect(await ask(MAX_HEADER_BYTES + 1)).toContain(' 431 ')
 })
 
 test('a body of 1 MiB is read, and one byte more is not, announced or not; a compressed one is refused', async () => {
@@ -139,22 +178,39 @@ test('behind a proxy that is trusted its last word counts, and nobody else is be
   expect([await statusOf('1.1.1.1'), await statusOf('1.1.1.1'), await statusOf('1.1.1.1'), await statusOf('2.2.2.2'), await statusOf('1.1.1.1, 3.3.3.3')]).toEqual([200, 200, 429, 200, 200])
 })
 
-test('names that nobody hosts leave nothing in the state and little in memory', async () => {
+test('names that nobody hosts leave nothing in the state, and hosted ones are answered meanwhile', async () => {
+  let asked = 0
+  await home.close()
+  home = await openTestHome({ limits: MANY, routers: [routerOf('empty', async function * () { asked++ })] })
+  await home.profiles.accept({ record }, { wait: 'local' })
+  const ids = names(500)
+  for (let i = 0; i < ids.length; i += 25) {
+    const statuses = await Promise.all(ids.slice(i, i + 25).map(async (id) => (await fetch(`${home.server.url}/routing/v1/ipns/${id}`, { method: 'HEAD' })).status))
+    expect(new Set(statuses)).toEqual(new Set([404]))
+    expect(await isServed()).toBe(true)
+  }
+  expect(asked).toBe(500)
+  const all = new Set<string>(ids)
+  const keys = await Array.fromAsync(home.state.entries(), ([key]) => key)
+  expect(keys.filter((key) => key.split('/').some((part) => all.has(part)))).toEqual([])
+}, 60_000)
+
+test('10,000 names that nobody hosts take little memory: 1,024 are remembered, those that were asked for last', async () => {
   let asked = 0
   const strangers = createStrangerRecords({ routers: [routerOf('empty', async function * () { asked++ })], clock: () => NOON })
-  const ids = await names(1_100)
+  // Nobody has a record of them, so nobody looks whether they are keys.
+  const ids = Array.from({ length: 10_000 }, (_, i) => nameOfKey(bytesOf(i)) as ProfileId)
   const before = process.memoryUsage().heapUsed
-  for (let i = 0; i < ids.length; i += 50) expect(new Set(await Promise.all(ids.slice(i, i + 50).map((id) => strangers.find(id))))).toEqual(new Set([undefined]))
-  expect(strangers.size).toEqual({ underWay: 0, remembered: 1_024 })
-  // What was asked last is remembered.
-  const last = asked
-  await strangers.find(ids.at(-1)!)
-  expect(asked).toBe(last)
+  const find = async (some: readonly ProfileId[]): Promise<void> => {
+    for (let i = 0; i < some.length; i += 64) expect(new Set(await Promise.all(some.slice(i, i + 64).map((id) => strangers.find(id))))).toEqual(new Set([undefined]))
+  }
+  await find(ids)
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(100 * 1_048_576)
-  const some = ids.slice(0, 50)
-  for (const id of some) expect((await fetch(`${home.server.url}/routing/v1/ipns/${id}`)).status).toBe(404)
-  const keys = await Array.fromAsync(home.state.entries(), ([key]) => key)
-  expect(keys.filter((key) => some.some((id) => key.includes(id)))).toEqual([])
+  expect([strangers.size, asked]).toEqual([{ underWay: 0, remembered: 1_024 }, 10_000])
+  await find(ids.slice(-1_024))
+  expect(asked).toBe(10_000)
+  await find(ids.slice(-1_025, -1_024))
+  expect([strangers.size, asked]).toEqual([{ underWay: 0, remembered: 1_024 }, 10_001])
 })
 
 test('64 look-ups at once and no more; one for all who ask for a name; an answer is asked for again after a minute', async () => {
@@ -162,7 +218,7 @@ test('64 look-ups at once and no more; one for all who ask for a name; an answer
   let asked = 0
   const gate = Promise.withResolvers<void>()
   const strangers = createStrangerRecords({ routers: [routerOf('slow', async function * () { asked++; await gate.promise })], clock: () => now })
-  const ids = await names(65)
+  const ids = names(65)
   const underWay = [...ids.slice(0, 64), ids[0]!].map((id) => strangers.find(id))
   await expect(strangers.find(ids[64]!)).rejects.toMatchObject({ code: 'BUSY' })
   gate.resolve()
@@ -212,6 +268,28 @@ test('who does not read his answer holds one block, and the home goes on', async
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 5 * 1_048_576)
 })
 
+test('an address follows in 8 streams and all in 512, and no more; one that ends makes room', async () => {
+  const follow = async (address: string): Promise<{ socket: Socket; answer: string }> => {
+    const socket = dial(address)
+    return { socket, answer: await answerOn(socket, 'GET /events/v1 HTTP/1.1\r\nhost: x\r\n\r\n') }
+  }
+  const open: Socket[] = []
+  for (let i = 0; i < MAX_STREAMS; i += MAX_STREAMS_PER_ADDRESS) {
+    const address = `127.0.3.${i / MAX_STREAMS_PER_ADDRESS + 1}`
+    const streams = await Promise.all(Array.from({ length: MAX_STREAMS_PER_ADDRESS }, async () => follow(address)))
+    for (const { socket, answer } of streams) {
+      expect(answer).toContain(' 200 ')
+      open.push(socket)
+    }
+    if (i === 0) expect((await follow(address)).answer).toContain(' 429 ')
+  }
+  expect([MAX_STREAMS, MAX_STREAMS_PER_ADDRESS, open.length]).toEqual([512, 8, 512])
+  expect((await follow('127.0.4.1')).answer).toContain(' 503 ')
+  open[0]!.destroy()
+  while (!(await follow('127.0.4.2')).answer.includes(' 200 ')) await delay(5)
+  expect(await isServed()).toBe(true)
+})
+
 test('stops taking, lets what is under way end, and then cuts', async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const begun: string[] = []
@@ -228,8 +306,18 @@ test('stops taking, lets what is under way end, and then cuts', async () => {
   expect(await hangs).toBe('cut')
 })
 
-const names = async (count: number): Promise<ProfileId[]> => Promise.all(Array.from({ length: count }, async (_, i) => {
-  const key = new Uint8Array(32)
-  new DataView(key.buffer).setUint32(0, i + 1_000)
-  return parseProfileId(profileIdFromPublicKey((await createSigner(key)).publicKey))
-}))
+/** PKCS #8 of an Ed25519 key, up to its 32 bytes (RFC 8410). */
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+const bytesOf = (i: number): Buffer => {
+  const bytes = Buffer.alloc(32)
+  bytes.writeUInt32BE(i + 1_000)
+  return bytes
+}
+
+const nameOfKey = (publicKey: Uint8Array): string => CID.createV1(0x72, createDigest(0, Uint8Array.from([0x08, 0x01, 0x12, 32, ...publicKey]))).toString(base36)
+
+const names = (count: number): ProfileId[] => Array.from({ length: count }, (_, i) => {
+  const { x } = createPublicKey(createPrivateKey({ key: Buffer.concat([PKCS8, bytesOf(i)]), format: 'der', type: 'pkcs8' })).export({ format: 'jwk' })
+  return parseProfileId(nameOfKey(Buffer.from(x!, 'base64url')))
+})

@@ -1,10 +1,15 @@
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import { afterEach, describe, expect, test } from 'vitest'
 import { encodeCbor } from '../../src/cbor.ts'
+import { MAX_MESSAGE_BYTES, formatRequest } from '../../src/hosting/agreement.ts'
+import { MAX_BACKUP_BYTES } from '../../src/hosting/home-client.ts'
 import { signRequest } from '../../src/hosting/request-signature.ts'
-import { createSuccession, createPledge, createSigner, putBlock, createHashStore, createMemoryStore } from '../../src/index.ts'
+import { createSuccession, createPledge, createSigner, putBlock, createHashStore, createMemoryStore, type Signer } from '../../src/index.ts'
 import { encodeCar, type CarBlock } from '../../src/store/car.ts'
+import { MAX_ARCHIVE_BYTES } from '../../src/limits.ts'
 import { DAG_CBOR, RAW, cidOf } from '../../src/store/block.ts'
 import { signerOf } from '../client/world.ts'
 import { openHome, requestOf, versionOf, type RunningHome } from './running-home.ts'
@@ -115,5 +120,56 @@ describe('a succession', () => {
     expect((await home.client.profile(alice.id))!.succession).toEqual(succession)
     const revealed = await fetch(`${home.url}ipfs/${(await putBlock(createHashStore(createMemoryStore()), next.publicKey, RAW)).toString()}?format=raw`)
     expect(new Uint8Array(await revealed.arrayBuffer())).toEqual(next.publicKey)
+  })
+})
+
+describe('a body', () => {
+  const MIB = 1_048_576
+  const JSON_TYPE = 'application/json'
+
+  /** Exactly `length` bytes: the same blocks again and again, and one that fills up the rest. */
+  const carOfLength = async (length: number): Promise<Uint8Array> => {
+    const of = async (filling: number) => {
+      const [leaf, rest] = [await block(new Uint8Array(MIB).fill(1)), await block(new Uint8Array(filling).fill(2))]
+      const root = await block(encodeCbor([leaf.cid, rest.cid]), DAG_CBOR)
+      return encodeCar([root.cid], [root, ...Array.from({ length: 15 }, () => leaf), rest])
+    }
+    return of(MIB - 10_000 + length - (await of(MIB - 10_000)).byteLength)
+  }
+  const jsonOfLength = (persona: Signer, length: number): Uint8Array => new TextEncoder().encode(JSON.stringify(formatRequest(requestOf(persona))).padEnd(length))
+
+  /** One that is `over` its limit is announced, and not sent: the answer does not wait for it. */
+  const send = async (persona: Signer, { method, path, type, body, over = false }: { method: string; path: string; type: string; body: Uint8Array; over?: boolean }) => {
+    const url = `${home.url}${path}`
+    const headers = { 'content-type': type, 'content-length': body.byteLength, ...(method === 'PUT' ? { 'if-none-match': '*' } : {}), ...await signRequest({ method, url, body }, persona) }
+    const sent = httpRequest(url, { method, headers })
+    if (over) sent.flushHeaders()
+    else sent.end(body)
+    const [response] = await once(sent, 'response') as [IncomingMessage]
+    const answer = JSON.parse(Buffer.concat(await Array.fromAsync(response)).toString()) as { code?: string }
+    sent.destroy()
+    return [response.statusCode, answer.code]
+  }
+
+  test.each([
+    ['POST', 'hosting/v1/agreements', JSON_TYPE, MAX_MESSAGE_BYTES, 262_144, jsonOfLength, 200],
+    ['POST', 'hosting/v1/blocks', 'application/vnd.ipld.car', MAX_ARCHIVE_BYTES, 16 * MIB, (_: Signer, length: number) => carOfLength(length), 201],
+    ['PUT', 'hosting/v1/backups/vault', 'application/octet-stream', MAX_BACKUP_BYTES, 4 * MIB, (_: Signer, length: number) => new Uint8Array(length), 200]
+  ] as const)('of %s %s is read up to its limit, and one byte more is refused before it comes', async (method, path, type, limit, stated, bodyOf, status) => {
+    await open()
+    const alice = await signerOf(2)
+    await home.client.agree(requestOf(alice), home.home.id, alice)
+    expect(limit).toBe(stated)
+    const [most, more] = [await bodyOf(alice, limit), new Uint8Array(limit + 1)]
+    expect(most.byteLength).toBe(limit)
+    expect(await send(alice, { method, path, type, body: more, over: true })).toEqual([413, 'LIMIT_EXCEEDED'])
+    expect(await send(alice, { method, path, type, body: most })).toEqual([status, undefined])
+  })
+
+  test('of a request that needs none is refused', async () => {
+    await open()
+    const alice = await signerOf(2)
+    await home.client.agree(requestOf(alice), home.home.id, alice)
+    expect(await send(alice, { method: 'DELETE', path: `hosting/v1/agreements/${alice.id}`, type: JSON_TYPE, body: Uint8Array.of(1) })).toEqual([413, 'LIMIT_EXCEEDED'])
   })
 })

@@ -32,7 +32,11 @@ describe('a home', () => {
     await client.end(alice)
     expect((await client.agreement(home.id, alice.pledge!.next, alice))?.state).toBe('ended')
     expect(await client.record(alice.id)).toEqual(answer!.record)
-    await client.putRecord(alice.id, (await versionOf(alice, { seq: 2, name: 'moved' })).record)
+    const moved = await versionOf(alice, { seq: 2, name: 'moved' })
+    await client.putRecord(alice.id, moved.record)
+    expect(await client.record(alice.id)).toEqual(moved.record)
+    expect(await client.profile(alice.id)).toMatchObject({ hosting: 'ended', record: moved.record })
+    await expect(client.putRecord(alice.id, first.record)).rejects.toMatchObject({ status: 409, refusal: 'ROLLED_BACK' })
     expect(await home.stats()).toMatchObject({ hosted: 0 })
   })
 

@@ -201,7 +201,17 @@ describe('the rest', () => {
     expect(await readUntil(await ask('/events/v1', { headers: { 'last-event-id': first.replace('1', '0') }, signal: lost.signal }), bob.id)).toContain('event: missed')
     lost.abort()
     expect(await codeOf(await ask('/events/v1', { headers: { 'last-event-id': 'x' } }))).toEqual([400, 'INVALID_QUERY'])
-    expect(await codeOf(await ask(`/events/v1?${Array.from({ length: 101 }, () => `id=${alice.id}`).join('&')}`, { misuse: true }))).toEqual([400, 'INVALID_QUERY'])
+  })
+
+  test('100 profiles are followed in one stream, and not one more', async () => {
+    const following = new AbortController()
+    const follow = async (count: number, init: Parameters<ValidatedFetch>[1] = {}) => ask(`/events/v1?${Array.from({ length: count }, () => `id=${alice.id}`).join('&')}`, { signal: following.signal, ...init })
+    const response = await follow(100)
+    expect(response.status).toBe(200)
+    await put(alice.id, record)
+    expect(await readUntil(response, 'event: profile')).toContain(alice.id)
+    following.abort()
+    expect(await codeOf(await follow(101, { misuse: true, signal: null }))).toEqual([400, 'INVALID_QUERY'])
   })
 
   test('health, counters, a page for people and a line in the log', async () => {

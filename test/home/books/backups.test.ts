@@ -74,6 +74,13 @@ describe('a backup', () => {
     await expect(backups.get(id, name)).rejects.toMatchObject({ code: 'INVALID_BACKUP_NAME' })
   })
 
+  test.each(['a', 'a'.repeat(64), 'vault-1.key_2'])('may have the name %j', async (name) => {
+    const { backups } = await openBooks()
+    const { id } = await signerOf(2)
+    await backups.put(id, name, bytes(1), { condition: 'none', quota })
+    expect((await backups.list(id)).map((backup) => backup.name)).toEqual([name])
+  })
+
   test('is at most 4 MiB, and within the quota; it may always shrink', async () => {
     const { backups, usage } = await openBooks()
     const { id } = await signerOf(2)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openLevelStore } from '../../../src/adapters/level.ts'
-import { createInvitation } from '../../../src/hosting/invitation.ts'
+import { MAX_INVITATION_USES, createInvitation } from '../../../src/hosting/invitation.ts'
 import { DAY_MS } from '../../../src/limits.ts'
 import { signerOf } from '../../client/world.ts'
 import { requestOf } from '../running-home.ts'
@@ -29,6 +29,13 @@ test('of many who race for the last uses of a voucher, as many get one as there 
   expect(new Set(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : [])))).toEqual(new Set(['INVITATION_USED']))
   expect(await home!.agreements.count()).toBe(4)
   await state.close()
+})
+
+test('a voucher of 1,000 uses is used a thousand times, and not once more', async () => {
+  const { store, vouchers, home, now } = await openBooks()
+  const verified = await vouchers.verify(await createInvitation({ expires: inAnHour(now()), uses: MAX_INVITATION_USES }, home))
+  for (let i = 0; i < 1_000; i++) await store.batch(await vouchers.use(verified))
+  await expect(vouchers.use(verified)).rejects.toMatchObject({ code: 'INVITATION_USED', message: expect.stringContaining('1000 uses') })
 })
 
 test('a refused offer uses up nothing', async () => {
