@@ -113,6 +113,28 @@ describe('what a profile takes up', () => {
     await books.profiles.close()
   })
 
+  test('may be all of the quota and not a byte more, of uploads and backups together', async () => {
+    const books = await openBooks()
+    const { id } = await signerOf(2)
+    await books.backups.put(id, 'vault', new Uint8Array(60), { condition: 'none', quota: 100 })
+    await expect(books.uploads.take(id, carOf(await leafOf(1, 41)), { quota: 100 })).rejects.toMatchObject({ limit: 'quota bytes', value: 101 })
+    expect(await books.usage.used(id)).toBe(60)
+    await books.uploads.take(id, carOf(await leafOf(1, 40)), { quota: 100 })
+    expect(await books.usage.used(id)).toBe(100)
+    await expect(books.backups.put(id, 'other', new Uint8Array(1), { condition: 'none', quota: 100 })).rejects.toMatchObject({ limit: 'quota bytes', value: 101 })
+  })
+
+  test('is 64 uploads that nobody linked to yet, at most; after a day there is room again', async () => {
+    const books = await openBooks()
+    const { id } = await signerOf(2)
+    const take = async (i: number) => books.uploads.take(id, carOf(await leafOf(i)), { quota: 1_000_000 })
+    for (let i = 0; i < 64; i++) await take(i)
+    await take(0)
+    await expect(take(64)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', value: 65 })
+    books.sleep(DAY_MS)
+    await take(64)
+  })
+
   test('is the same for two uploads at once as for one after the other', async () => {
     const books = await openBooks()
     const alice = await signerOf(2)
