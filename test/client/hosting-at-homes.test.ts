@@ -78,6 +78,10 @@ describe('at homes as they run', () => {
     expect(await owner.resolveHome(alice.id)).toMatchObject({ home: one.home.id, confirmed: true })
     await one.home.ban(alice.id, 'spam')
     expect(await owner.resolveHome(alice.id)).toMatchObject({ home: two.home.id, confirmed: true, passedOver: [{ home: one.home.id, code: 'BANNED' }] })
+    await two.client.end(alice)
+    await expect(owner.resolveHome(alice.id)).rejects.toMatchObject({ code: 'NO_HOME', passedOver: [{ home: one.home.id, code: 'BANNED' }, { home: two.home.id, code: 'ENDED' }] })
+    await one.home.unban(alice.id)
+    await expect(owner.resolveHome(alice.id)).rejects.toMatchObject({ passedOver: [{ home: one.home.id, code: 'NOT_HOSTED' }, { code: 'ENDED' }] })
   })
 
   it('moves with the old home killed', async () => {

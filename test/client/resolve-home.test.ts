@@ -174,6 +174,20 @@ describe('resolveHome', () => {
     expect(found.home).toBe(home.id)
   })
 
+  it('takes a home until the last moment of its agreement, and not from then on', async () => {
+    const home = await openHome({ seed: 50 })
+    const { owner, router } = await hosted([home])
+    const genuine = home.agreements.get(alice.id)!
+    const entry = { ...await acceptHosting({ persona: alice.id, since: NOON / 1_000, until: NOON / 1_000 + 60, next: alice.pledge!.next }, home.signer), addrs: [addressOfUrl(home.url)] }
+    home.agreements.set(alice.id, { ...genuine, entry })
+    await list(owner, [entry])
+    const reader = device([router])
+    reader.sleep(59_999)
+    expect(await reader.profiles.resolveHome(alice.id)).toMatchObject({ home: home.id, confirmed: true, passedOver: [] })
+    reader.sleep(1)
+    await expect(reader.profiles.resolveHome(alice.id)).rejects.toMatchObject({ code: 'NO_HOME', passedOver: [{ home: home.id, code: 'ACCEPTANCE_ENDED' }] })
+  })
+
   it('goes where the own document of the home says, whoever answers at the address that the profile gives', async () => {
     const home = await openHome({ seed: 50 })
     const { owner, router } = await hosted([home])
