@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { ProblemError } from './problem.ts'
 import { readBody } from './read-body.ts'
+import { MIN_HELD_BYTES, type HeldBytes } from './request-limits.ts'
 import type { RouteRequest } from './route.ts'
 
 /** A request as its route sees it. What most routes do not ask for is made when it is asked for. */
@@ -12,13 +13,17 @@ export class Exchange implements RouteRequest {
   private readonly originsOf: (request: IncomingMessage) => readonly string[]
   private controller: AbortController | undefined
   private reason: Error | undefined
+  private readonly held: HeldBytes
+  private heldBytes = 0
+  private isOver = false
 
-  constructor (request: IncomingMessage, { client, search, parameter, originsOf }: { client: string; search: string; parameter: string; originsOf: (request: IncomingMessage) => readonly string[] }) {
+  constructor (request: IncomingMessage, { client, search, parameter, originsOf, held }: { client: string; search: string; parameter: string; originsOf: (request: IncomingMessage) => readonly string[]; held: HeldBytes }) {
     this.request = request
     this.client = client
     this.search = search
     this.encodedParameter = parameter
     this.originsOf = originsOf
+    this.held = held
   }
 
   get method (): string {
@@ -52,11 +57,26 @@ export class Exchange implements RouteRequest {
     return this.controller.signal
   }
 
-  body (maxBytes: number): Promise<Uint8Array> {
+  async body (maxBytes: number): Promise<Uint8Array> {
+    this.hold(Math.min(maxBytes, Number(this.request.headers['content-length'] ?? maxBytes)))
     return readBody(this.request, maxBytes)
   }
 
-  /** Nobody waits for the answer any more. */
+  /** Has room for `bytes` in memory until the request is over. @throws ProblemError `BUSY` */
+  hold (bytes: number): void {
+    if (bytes <= MIN_HELD_BYTES || this.isOver) return
+    if (!this.held.take(this.client, bytes)) throw new ProblemError(503, 'BUSY', 'too much is under way, here or from your address; ask again', { headers: { 'retry-after': '5' } })
+    this.heldBytes += bytes
+  }
+
+  /** The request is over: nobody waits for the answer any more. */
+  end (reason: Error): void {
+    this.isOver = true
+    this.abort(reason)
+    if (this.heldBytes > 0) this.held.give(this.client, this.heldBytes)
+  }
+
+  /** What is under way for the request ends. */
   abort (reason: Error): void {
     this.reason ??= reason
     this.controller?.abort(this.reason)

@@ -8,6 +8,11 @@ export const MAX_CONNECTIONS = 1_024
 export const MAX_BODY_BYTES = 1_048_576
 /** Addresses that are remembered; beyond, those that have rested longest are forgotten. */
 const MAX_BUCKETS = 16_384
+/** Bytes of large bodies and answers that are in memory at a time, in all and of one address. */
+export const MAX_HELD_BYTES = 256 * 1_048_576
+export const MAX_HELD_BYTES_PER_ADDRESS = 64 * 1_048_576
+/** Bodies up to here are bounded by the number of requests under way. */
+export const MIN_HELD_BYTES = 65_536
 
 export const HEADERS_TIMEOUT_MS = 10 * SECOND_MS
 export const REQUEST_TIMEOUT_MS = 30 * SECOND_MS
@@ -31,6 +36,10 @@ export interface LimitSettings {
   burst?: number
   /** @default 200 */
   requestsPerSecond?: number
+  /** @default 256 MiB */
+  heldBytes?: number
+  /** @default 64 MiB */
+  heldBytesPerAddress?: number
 }
 
 /** One bucket of tokens for each address. */
@@ -67,16 +76,16 @@ export class AddressCounts {
     this.max = max
   }
 
-  /** Counts one more, unless `client` has as many as it may. */
-  add (client: string): boolean {
-    const count = this.counts.get(client) ?? 0
-    if (count >= this.max) return false
-    this.counts.set(client, count + 1)
+  /** Counts one more, or `amount`, unless `client` then had more than it may. */
+  add (client: string, amount = 1): boolean {
+    const count = (this.counts.get(client) ?? 0) + amount
+    if (count > this.max) return false
+    this.counts.set(client, count)
     return true
   }
 
-  remove (client: string): void {
-    const left = (this.counts.get(client) ?? 1) - 1
+  remove (client: string, amount = 1): void {
+    const left = (this.counts.get(client) ?? amount) - amount
     if (left > 0) this.counts.set(client, left)
     else this.counts.delete(client)
   }
@@ -84,5 +93,29 @@ export class AddressCounts {
   /** Addresses that hold something. */
   get size (): number {
     return this.counts.size
+  }
+}
+
+/** Counts the bytes of large bodies and answers from when there is room for them until their requests are over. */
+export class HeldBytes {
+  private readonly byClient: AddressCounts
+  private readonly max: number
+  private total = 0
+
+  constructor ({ heldBytes = MAX_HELD_BYTES, heldBytesPerAddress = MAX_HELD_BYTES_PER_ADDRESS }: LimitSettings = {}) {
+    this.max = heldBytes
+    this.byClient = new AddressCounts(heldBytesPerAddress)
+  }
+
+  /** Whether there is room for `bytes` more of `client`; counts them then. */
+  take (client: string, bytes: number): boolean {
+    if (this.total + bytes > this.max || !this.byClient.add(client, bytes)) return false
+    this.total += bytes
+    return true
+  }
+
+  give (client: string, bytes: number): void {
+    this.total -= bytes
+    this.byClient.remove(client, bytes)
   }
 }

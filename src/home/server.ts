@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ClosedError, MercuryError } from '../errors.ts'
-import { SECOND_MS } from '../limits.ts'
+import { MAX_BLOCK_BYTES, SECOND_MS } from '../limits.ts'
 import { createClientAddresses } from './client-address.ts'
 import { applyPreconditions } from './conditional.ts'
 import { boundConnections } from './connections.ts'
@@ -11,7 +11,7 @@ import type { Metrics } from './metrics.ts'
 import { createOrigins } from './origins.ts'
 import { ProblemError, problemAnswer, problemOf } from './problem.ts'
 import { applyRange } from './range.ts'
-import { AddressCounts, MAX_BODY_BYTES, MAX_CONNECTIONS_PER_ADDRESS, SERVER_OPTIONS, createRequestBudget, type LimitSettings } from './request-limits.ts'
+import { AddressCounts, HeldBytes, MAX_BODY_BYTES, MAX_CONNECTIONS_PER_ADDRESS, SERVER_OPTIONS, createRequestBudget, type LimitSettings } from './request-limits.ts'
 import { createRouteTable, type Answer, type Route } from './route.ts'
 
 /** How long `close` lets what is under way go on. */
@@ -55,6 +55,7 @@ export const openServer = async ({ routes, host = '127.0.0.1', port = 0, publicU
   const addresses = createClientAddresses(trustProxy)
   const budget = createRequestBudget(limits)
   const requestsByClient = new AddressCounts(limits.connectionsPerAddress ?? MAX_CONNECTIONS_PER_ADDRESS)
+  const held = new HeldBytes(limits)
   const underWay = new Map<ServerResponse, { exchange: Exchange; endless: boolean }>()
   let closing = false
   let idle = (): void => {}
@@ -67,7 +68,7 @@ export const openServer = async ({ routes, host = '127.0.0.1', port = 0, publicU
     const question = target.indexOf('?')
     const found = table.find(question < 0 ? target : target.slice(0, question))
     const route = found?.path.routes.get(request.method ?? '')
-    const exchange = new Exchange(request, { client, search: question < 0 ? '' : target.slice(question), parameter: found?.parameter ?? '', originsOf })
+    const exchange = new Exchange(request, { client, search: question < 0 ? '' : target.slice(question), parameter: found?.parameter ?? '', originsOf, held })
     const sent = { bytes: 0 }
     const isCounted = requestsByClient.add(client)
     connections.begin(socket)
@@ -77,7 +78,7 @@ export const openServer = async ({ routes, host = '127.0.0.1', port = 0, publicU
       if (isCounted) requestsByClient.remove(client)
       connections.end(socket)
       underWay.delete(response)
-      exchange.abort(GONE)
+      exchange.end(GONE)
       const ms = performance.now() - started
       const observed = { method: request.method ?? '', route: found?.path.pattern ?? 'none', status: response.statusCode }
       metrics?.observe({ ...observed, ms })
@@ -100,7 +101,9 @@ export const openServer = async ({ routes, host = '127.0.0.1', port = 0, publicU
     const send = (answer: Answer): void | Promise<void> => {
       if (answer.endless) underWay.set(response, { exchange, endless: true })
       if (answer.endless && closing) exchange.abort(STOPPED)
-      return writeAnswer(request, response, narrow(request, answer), sent)
+      const narrowed = narrow(request, answer)
+      if (request.method !== 'HEAD') exchange.hold(heldBytesOf(narrowed))
+      return writeAnswer(request, response, narrowed, sent)
     }
     void respond(decide, refuse, send, response)
   })
@@ -166,6 +169,12 @@ const narrow = ({ method, headers }: IncomingMessage, answer: Answer): Answer =>
   if (answer.status !== 200 || (method !== 'GET' && method !== 'HEAD')) return answer
   const judged = applyPreconditions(headers, answer)
   return method === 'GET' && headers.range !== undefined ? applyRange(headers, judged) : judged
+}
+
+/** What an answer keeps in memory while it is read: a stream, a block; one without an end, less. */
+const heldBytesOf = ({ body, endless }: Answer): number => {
+  if (body === undefined || endless) return 0
+  return body instanceof Uint8Array ? body.byteLength : MAX_BLOCK_BYTES
 }
 
 const COMMON_HEADERS = ['access-control-allow-origin', '*', 'access-control-expose-headers', '*', 'x-content-type-options', 'nosniff']
