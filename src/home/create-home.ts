@@ -120,7 +120,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     limits: { profiles: settings.maxProfiles, quotaBytes: settings.quotaBytes, unhostedDays: settings.unhostedDays, offerHours: settings.offerHours }
   })
   const link = (): string => formatHomeLink({ home: signer.id, addresses: addresses().slice(0, MAX_HOME_ADDRESSES) })
-  const parts = { books, home: signer.id, settings, describe, clock }
+  const parts = { books, home: signer.id, settings, describe, clock, ...(options.limits ? { limits: options.limits } : {}) }
 
   const listen = async (): Promise<void> => {
     if (options.http === false) return

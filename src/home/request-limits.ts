@@ -8,6 +8,9 @@ export const MAX_CONNECTIONS = 1_024
 export const MAX_BODY_BYTES = 1_048_576
 /** Addresses that are remembered; beyond, those that have rested longest are forgotten. */
 const MAX_BUCKETS = 16_384
+/** New agreements of an address with a home that takes anybody: at once after a rest, and how many more each hour. Each leaves a pledge for good. */
+export const BURST_AGREEMENTS = 64
+export const AGREEMENTS_PER_HOUR = 60
 /** Bytes of large bodies and answers that are in memory at a time, in all and of one address. */
 export const MAX_HELD_BYTES = 256 * 1_048_576
 export const MAX_HELD_BYTES_PER_ADDRESS = 64 * 1_048_576
@@ -36,6 +39,10 @@ export interface LimitSettings {
   burst?: number
   /** @default 200 */
   requestsPerSecond?: number
+  /** New agreements, where the policy is open. @default 64 */
+  burstAgreements?: number
+  /** @default 60 */
+  agreementsPerHour?: number
   /** @default 256 MiB */
   heldBytes?: number
   /** @default 64 MiB */

@@ -28,15 +28,15 @@ const open = async (): Promise<void> => {
   server = await openServer({ routes, trustProxy: ['127.0.0.1'], limits: { heldBytes: 10 * MIB, heldBytesPerAddress: 8 * MIB } })
 }
 
-/** Begins a body, and sends no more than `sent` bytes of it. */
-const begin = async (client: string, length: number | 'chunked', sent = ''): Promise<Socket> => {
+/** Announces a body, and sends nothing of it. */
+const begin = async (client: string, length: number | 'chunked'): Promise<Socket> => {
   const { hostname, port } = new URL(server.url)
   const socket = connect(Number(port), hostname)
   sockets.push(socket)
   socket.on('error', () => undefined)
   const before = begun
-  socket.write(`PUT / HTTP/1.1\r\nhost: home\r\nx-forwarded-for: ${client}\r\n${length === 'chunked' ? 'transfer-encoding: chunked' : `content-length: ${length}`}\r\n\r\n${sent}`)
-  while (begun === before) await new Promise(setImmediate)
+  socket.write(`PUT / HTTP/1.1\r\nhost: home\r\nx-forwarded-for: ${client}\r\n${length === 'chunked' ? 'transfer-encoding: chunked' : `content-length: ${length}`}\r\n\r\n`)
+  await expect.poll(() => begun).toBe(before + 1)
   return socket
 }
 

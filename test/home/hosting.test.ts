@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Signer } from '../../src/index.ts'
 import { signerOf } from '../client/world.ts'
 import { openHome as open, requestOf, versionOf, type RunningHome } from './running-home.ts'
 
@@ -38,6 +39,21 @@ describe('a home', () => {
     expect(await client.profile(alice.id)).toMatchObject({ hosting: 'ended', record: moved.record })
     await expect(client.putRecord(alice.id, first.record)).rejects.toMatchObject({ status: 409, refusal: 'ROLLED_BACK' })
     expect(await home.stats()).toMatchObject({ hosted: 0 })
+  })
+
+  test('that takes anybody takes so many new ones from one address, and those whom it has, or whom it invited, whenever they ask', async () => {
+    const limits = { burstAgreements: 2, agreementsPerHour: 0 }
+    const { home, client, close } = await openHome({ settings: { policy: 'open' }, limits })
+    const [alice, bob, carol] = await Promise.all([2, 3, 4].map(signerOf)) as [Signer, Signer, Signer]
+    for (const persona of [alice, bob, alice]) await client.agree(requestOf(persona), home.id, persona)
+    await expect(client.agree(requestOf(carol), home.id, carol)).rejects.toMatchObject({ status: 429, refusal: 'TOO_MANY_REQUESTS' })
+    await client.end(alice)
+    await expect(client.agree(requestOf(alice), home.id, alice)).rejects.toMatchObject({ status: 429 })
+    expect((await client.agree(requestOf(bob), home.id, bob)).state).toBe('offered')
+    await close()
+    const inviting = await openHome({ settings: { policy: 'invitation' }, limits })
+    const { voucher } = await inviting.home.invite({ uses: 3 })
+    for (const persona of [alice, bob, carol]) await inviting.client.agree(requestOf(persona, { voucher }), inviting.home.id, persona)
   })
 
   test('says where it is in its own profile, HTTP first', async () => {

@@ -11,7 +11,7 @@ await openHome({
   http: { host: '127.0.0.1', port: Number(port) },
   publicUrls: [publicUrl],
   // Everybody comes through the balancer, which says nothing of whom it speaks for.
-  limits: { connectionsPerAddress: 1_000, burst: 100_000, requestsPerSecond: 100_000 },
+  limits: { connectionsPerAddress: 1_000, burst: 100_000, requestsPerSecond: 100_000, burstAgreements: 100_000 },
   onError: (error) => console.error(error)
 })
 console.log('listening')

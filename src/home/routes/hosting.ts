@@ -4,12 +4,13 @@ import { CAR_TYPE } from '../../hosting/home-client.ts'
 import { parseJson } from '../../hosting/json-shape.ts'
 import type { SignedHead } from '../../hosting/request-signature.ts'
 import { parseProfileId, type ProfileId } from '../../identity/profile-id.ts'
-import { MAX_ARCHIVE_BYTES } from '../../limits.ts'
+import { HOUR_MS, MAX_ARCHIVE_BYTES, SECOND_MS } from '../../limits.ts'
 import { NO_STORE, jsonAnswer } from '../answer.ts'
-import type { AgreementEntry } from '../books/agreement-entry.ts'
+import { isHeld, type AgreementEntry } from '../books/agreement-entry.ts'
 import type { HostingBooks } from '../hosting-books.ts'
 import { problemResponse, profileIdParameter, type Schema } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
+import { AGREEMENTS_PER_HOUR, BURST_AGREEMENTS, createRequestBudget, type LimitSettings, type RequestBudget } from '../request-limits.ts'
 import type { Answer, Route, RouteRequest } from '../route.ts'
 import type { HomeSettings } from '../settings.ts'
 import { SIGNATURE_PARAMETERS, SIGNATURE_RESPONSES, UNCACHED, readSigned, requireOwner } from '../signed-request.ts'
@@ -21,12 +22,19 @@ export interface HostingParts {
   /** What is told to whoever thinks of joining. */
   describe: () => HomeDescription
   clock: () => number
+  limits?: LimitSettings
 }
 
 const AGREEMENTS = '/hosting/v1/agreements'
 
 /** What a home and its personas say to each other. */
-export const hostingRoutes = (parts: HostingParts): readonly Route[] => [
+export const hostingRoutes = (parts: HostingParts): readonly Route[] => {
+  const { burstAgreements = BURST_AGREEMENTS, agreementsPerHour = AGREEMENTS_PER_HOUR } = parts.limits ?? {}
+  const newcomers = createRequestBudget({ burst: burstAgreements, requestsPerSecond: agreementsPerHour * SECOND_MS / HOUR_MS })
+  return routesOf(parts, newcomers)
+}
+
+const routesOf = (parts: HostingParts, newcomers: RequestBudget): readonly Route[] => [
   {
     method: 'GET',
     pattern: '/hosting/v1',
@@ -60,7 +68,7 @@ export const hostingRoutes = (parts: HostingParts): readonly Route[] => [
         507: problemResponse('The home hosts as many profiles as it can.', ['HOME_FULL'])
       }
     },
-    handle: (request) => agree(request, parts)
+    handle: (request) => agree(request, newcomers, parts)
   },
   {
     method: 'GET',
@@ -134,11 +142,13 @@ export const hostingRoutes = (parts: HostingParts): readonly Route[] => [
   }
 ]
 
-const agree = async (request: RouteRequest, { books, ...parts }: HostingParts): Promise<Answer> => {
+const agree = async (request: RouteRequest, newcomers: RequestBudget, { books, ...parts }: HostingParts): Promise<Answer> => {
   requireType(request, 'application/json')
   const { head, body } = await readSigned(request, parts)
   const asked = await readRequest(parseJson(await body(MAX_MESSAGE_BYTES), 'request for an agreement'))
   requireOwner(head, asked.persona)
+  // Whoever was invited costs a voucher; keys cost nothing.
+  if (parts.settings.policy === 'open' && !isHeld((await books.agreements.read(asked.persona))?.entry) && !newcomers.take(request.client)) throw new ProblemError(429, 'TOO_MANY_REQUESTS', 'too many new agreements from your address; ask again in a minute', { headers: { 'retry-after': '60' } })
   const { entry, isNew } = await books.agreements.offer(asked, { note: books.nonces.noteOf(head) })
   return answerAgreement(asked.persona, entry, { books, ...parts }, isNew ? 201 : 200)
 }
