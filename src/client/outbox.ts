@@ -1,7 +1,7 @@
 import { equals } from 'uint8arrays'
 import { decodeCborMap, encodeCbor } from '../cbor.ts'
 import { MercuryError, reasonOf } from '../errors.ts'
-import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
+import { recallProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { MessageSigner } from '../identity/signed-map.ts'
 import { HomeUnreachableError } from '../hosting/home-client.ts'
 import type { NameRouter } from '../naming/name-router.ts'
@@ -67,13 +67,13 @@ export class Outbox {
 
   /** Profiles with deliveries owed, each with its targets. */
   async * entries (options: { signal?: AbortSignal } = {}): AsyncGenerator<{ id: ProfileId; targets: readonly string[] }> {
-    for await (const [key, value] of this.parts.store.entries({ prefix: PREFIX }, options)) yield { id: parseProfileId(key.slice(PREFIX.length)), targets: decodeEntry(value).targets }
+    for await (const [key, value] of this.parts.store.entries({ prefix: PREFIX }, options)) yield { id: recallProfileId(key.slice(PREFIX.length)), targets: decodeEntry(value).targets }
   }
 
   /** The profiles of {@link entries} after `after`, at most {@link PAGE_ENTRIES}: for who goes through all of them slowly. */
   async page ({ after, signal }: { after: ProfileId | undefined; signal: AbortSignal }): Promise<ProfileId[]> {
     const entries = this.parts.store.entries({ prefix: PREFIX, limit: PAGE_ENTRIES, ...(after === undefined ? {} : { gt: PREFIX + after }) }, { signal })
-    return Array.fromAsync(entries, ([key]) => parseProfileId(key.slice(PREFIX.length)))
+    return Array.fromAsync(entries, ([key]) => recallProfileId(key.slice(PREFIX.length)))
   }
 
   /** Every profile with deliveries owed, once; with a `limit`, so many of them, and the next call goes on where this one ended. */

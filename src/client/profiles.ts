@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { ClosedError, MercuryError, checkLimit } from '../errors.ts'
 import type { HomeTransport } from '../hosting/home-transport.ts'
-import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
+import { parseProfileId, recallProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_AVATAR_BYTES, SECOND_MS } from '../limits.ts'
 import { GoneError, type RouterAnswer } from '../naming/answer.ts'
@@ -270,7 +270,7 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
     },
     async stored (text, storedOptions) {
       // A name in this spelling is inert, and only under one of an admitted key does anything stand: to admit it again would cost more than all the rest.
-      return parts.state.stored(CANONICAL.test(text) ? text as ProfileId : parseProfileId(text), storedOptions)
+      return parts.state.stored(recallProfileId(text), storedOptions)
     },
     async * watch (text, { policy = 'all', ...watchOptions } = {}) {
       begin()
@@ -327,9 +327,6 @@ export const createProfiles = (options: ProfilesOptions): Profiles => {
     }
   }
 }
-
-/** How this device spells the IDs under which it keeps things. */
-const CANONICAL = /^k51[0-9a-z]{59}$/
 
 const createParts = (options: ProfilesOptions, { closing, underWay, listeners }: { closing: AbortSignal; underWay: Set<Promise<unknown>>; listeners: Set<(id: ProfileId) => void> }): ClientParts => {
   const { routers, state, clock = Date.now, routerTimeoutMs = 20 * SECOND_MS, blockTimeoutMs = 30 * SECOND_MS, deliveryTimeoutMs = 60 * SECOND_MS, maxDeliveries = MAX_DELIVERIES, carries = () => true } = options

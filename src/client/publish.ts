@@ -9,6 +9,7 @@ import { compareRecords, createValidRecord, readProfileRecord } from '../naming/
 import { raiseFloor, type Floor } from '../naming/floor.ts'
 import { documentDigest, documentTime, signDocument, verifyDocument, type ProfileDocument } from '../profile/document.ts'
 import { draftOf, type ProfileDraft } from '../profile/draft.ts'
+import type { Operation } from '../store/key-value-store.ts'
 import { newLinks } from './attachments.ts'
 import { lookUp, type Lookup, type Policy } from './look-up.ts'
 import { BLOCKS_TARGET } from './outbox.ts'
@@ -110,19 +111,19 @@ export const accept = ({ document, record }: { document?: Uint8Array; record: Ui
   const verified = await verifyDocument(documentBytes, { id, cid: candidate.cid })
   // What stands in `state` was verified on its way in: a home takes versions as fast as two signatures each can be.
   const attempt = async (): Promise<Published> => {
-    const known = await parts.state.kept(id, { signal })
+    const [known, turn] = await Promise.all([parts.state.kept(id, { signal }), parts.schedule.keep(id, now, { signal })])
     if (known?.floor.gone && !candidate.cid.equals(known.floor.cid)) throw new GoneError(id, [])
     const floor = raiseFloor(id, candidate, verified.document, known?.floor)
     if (!known?.record || compareRecords(candidate, known.record) > 0) {
       const head = { record: candidate, document: verified.document, documentBytes, floor, checkedAt: now }
-      return commitAndDeliver(head, known?.floor, { ...options, uploads: newLinks({ cid: candidate.cid, bytes: documentBytes }) }, parts)
+      return commitAndDeliver(head, known?.floor, { ...options, turn, uploads: newLinks({ cid: candidate.cid, bytes: documentBytes }) }, parts)
     }
     const { cid, sequence } = known.record
     if (!candidate.cid.equals(cid)) await parts.state.keepFork(id, [known.record, candidate], { now, signal })
     if (await parts.schedule.isKept(id, { signal })) return { id, cid, sequence, receipts: [], pending: [] }
     const head = await parts.state.head(id, { now, signal })
     if (!head) throw new ConflictError(`${id} was forgotten meanwhile`)
-    return commitAndDeliver(head, head.floor, options, parts)
+    return commitAndDeliver(head, head.floor, { ...options, turn }, parts)
   }
   return retryOnConflict(CONFLICT_TRIES, attempt)
 })
@@ -192,17 +193,18 @@ interface CommitOptions extends DeliveryOptions, Pick<VersionOptions, 'needs' | 
   links?: readonly CID[]
   /** Blocks that the owner may have uploaded for this version. */
   uploads?: readonly CID[]
+  /** When it is relayed next, for the batch; read now where absent. */
+  turn?: readonly Operation[]
   signer?: Signer
 }
 
 /** @param floor the one that `head` was made over */
-const commitAndDeliver = async (head: Head, floor: Floor | undefined, { wait = 'any', links = [], uploads = [], needs = [], before, signer, signal, onProgress }: CommitOptions, parts: ClientParts): Promise<Published> => {
+const commitAndDeliver = async (head: Head, floor: Floor | undefined, { wait = 'any', links = [], uploads = [], turn, needs = [], before, signer, signal, onProgress }: CommitOptions, parts: ClientParts): Promise<Published> => {
   const { attachments, deliveries, outbox, schedule, state, closing } = parts
   const { id, cid, sequence } = head.record
   const targets = outbox.targets(head.document)
-  const [owed, turn] = await Promise.all([outbox.owe(head.record, targets), schedule.keep(id, parts.clock(), { signal })])
-  const also = [owed, ...turn]
-  await state.commit(head, floor, { also, signal })
+  const [owed, kept] = await Promise.all([outbox.owe(head.record, targets), turn ?? schedule.keep(id, parts.clock(), { signal })])
+  await state.commit(head, floor, { also: [owed, ...kept], signal })
   onProgress?.({ type: 'saved' })
   const receipts: Receipt[] = []
   const summary = (): Published => ({ id, cid, sequence, receipts: [...receipts], pending: targets.filter((target) => !receipts.some((receipt) => receipt.target === target && receipt.outcome === 'delivered')) })

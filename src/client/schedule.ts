@@ -1,5 +1,5 @@
 import { decodeCbor, encodeCbor } from '../cbor.ts'
-import { parseProfileId, publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
+import { publicKeyOf, recallProfileId, type ProfileId } from '../identity/profile-id.ts'
 import { HOUR_MS, MINUTE_MS } from '../limits.ts'
 import type { KeyValueStore, Operation } from '../store/key-value-store.ts'
 
@@ -49,13 +49,13 @@ export class Schedule {
   async * due (now: number, options: { signal?: AbortSignal } = {}): AsyncGenerator<{ id: ProfileId; due: number }> {
     for await (const [key] of this.store.entries({ gt: 'due/', lt: `due/${formatTime(now + 1)}` }, options)) {
       const [, time, id] = key.split('/') as [string, string, string]
-      yield { id: parseProfileId(id), due: Number(time) }
+      yield { id: recallProfileId(id), due: Number(time) }
     }
   }
 
   /** Every kept name. */
   async * kept (options: { signal?: AbortSignal } = {}): AsyncGenerator<ProfileId> {
-    for await (const [key] of this.store.entries({ prefix: 'keep/' }, options)) yield parseProfileId(key.slice('keep/'.length))
+    for await (const [key] of this.store.entries({ prefix: 'keep/' }, options)) yield recallProfileId(key.slice('keep/'.length))
   }
 }
 
@@ -85,7 +85,7 @@ export const formatTime = (ms: number): string => String(ms).padStart(15, '0')
 
 /** @param before what stands under {@link keepKey} */
 const place = (id: ProfileId, due: number, before: Uint8Array | undefined): Operation[] =>
-  [...(before ? takeOut(id, before) : []), { type: 'put', key: keepKey(id), value: encodeCbor(due) }, { type: 'put', key: dueKey(due, id), value: EMPTY }]
+  [...(before ? [{ type: 'delete', key: dueKey(decodeCbor(before) as number, id) } as const] : []), { type: 'put', key: keepKey(id), value: encodeCbor(due) }, { type: 'put', key: dueKey(due, id), value: EMPTY }]
 
 const takeOut = (id: ProfileId, before: Uint8Array): Operation[] => [{ type: 'delete', key: dueKey(decodeCbor(before) as number, id) }, { type: 'delete', key: keepKey(id) }]
 

@@ -2,7 +2,7 @@ import { CID } from 'multiformats/cid'
 import { decodeCborMap, encodeCbor } from '../cbor.ts'
 import { formatTime } from '../client/schedule.ts'
 import { ConflictError } from '../errors.ts'
-import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
+import { recallProfileId, type ProfileId } from '../identity/profile-id.ts'
 import { DAY_MS } from '../limits.ts'
 import { readKeptRecord } from '../naming/record.ts'
 import type { KeyValueStore, Operation } from '../store/key-value-store.ts'
@@ -61,7 +61,7 @@ export const createChangeLog = ({ state, hosting, clock, maxEvents = MAX_EVENTS,
   const drainStep = async (signal: AbortSignal | undefined): Promise<number> => {
     const lastBytes = await state.get(LAST, { signal })
     const marks: [ProfileId, Uint8Array][] = []
-    for await (const [key, value] of state.entries({ prefix: MARKS, limit: STEP }, { signal })) marks.push([parseProfileId(key.slice(MARKS.length)), value])
+    for await (const [key, value] of state.entries({ prefix: MARKS, limit: STEP }, { signal })) marks.push([recallProfileId(key.slice(MARKS.length)), value])
     if (marks.length === 0) return 0
     const changes = await Promise.all(marks.map(async ([id, mark]) => ({ id, mark, version: await versionOf(id, signal) })))
     let { ms, n } = lastBytes ? decodeLast(lastBytes) : { ms: 0, n: 0 }
@@ -118,7 +118,7 @@ export const createChangeLog = ({ state, hosting, clock, maxEvents = MAX_EVENTS,
       const events: ChangeEvent[] = []
       for await (const [name, value] of state.entries({ prefix: EVENTS, ...(key === undefined ? {} : { gt: EVENTS + key }), limit: STEP }, { signal })) {
         const { id, cid, sequence } = decodeCborMap(value, { uint64: true })
-        events.push({ key: name.slice(EVENTS.length), id: parseProfileId(id as string), cid: CID.asCID(cid)!, sequence: BigInt(sequence as number | bigint) })
+        events.push({ key: name.slice(EVENTS.length), id: recallProfileId(id as string), cid: CID.asCID(cid)!, sequence: BigInt(sequence as number | bigint) })
       }
       return events
     },

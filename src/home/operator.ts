@@ -1,7 +1,7 @@
 import { createInvitation, formatHomeLink } from '../hosting/invitation.ts'
 import type { AgreementState } from '../hosting/agreement.ts'
 import { MercuryError } from '../errors.ts'
-import { parseProfileId, type ProfileId } from '../identity/profile-id.ts'
+import { parseProfileId, recallProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { DAY_MS, MAX_HOME_ADDRESSES, SECOND_MS } from '../limits.ts'
 import { decodeAgreement } from './books/agreement-entry.ts'
@@ -124,7 +124,7 @@ const listAgreements = async ({ state, after, limit }: PageOptions & { state: Ag
   let last: ProfileId | undefined
   for await (const [key, value] of store.entries({ prefix: AGREEMENTS, ...(after === undefined ? {} : { gt: AGREEMENTS + after }), limit: MAX_LOOKED_AT + 1 })) {
     if (profiles.length === limit || looked++ === MAX_LOOKED_AT) return { profiles, ...(last === undefined ? {} : { next: last }) }
-    last = parseProfileId(key.slice(AGREEMENTS.length))
+    last = recallProfileId(key.slice(AGREEMENTS.length))
     const { state: found, since, until, endedAt, quota } = decodeAgreement(value)
     if (state !== undefined && found !== state) continue
     profiles.push({

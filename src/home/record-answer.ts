@@ -1,5 +1,4 @@
-import type { ProfileId } from '../identity/profile-id.ts'
-import { parseProfileId } from '../identity/profile-id.ts'
+import { recallProfileId, type ProfileId } from '../identity/profile-id.ts'
 import { DAY_MS, SECOND_MS } from '../limits.ts'
 import { IPNS_RECORD_TYPE } from '../naming/name-router.ts'
 import { bytesAnswer } from './answer.ts'
@@ -31,12 +30,10 @@ export const recordAnswer = (id: ProfileId, { record, ttlMs, expiresAt }: Record
   })
 }
 
-const CANONICAL = /^k51[0-9a-z]{59}$/
-
 /**
  * The name that a path is about, where it is only looked for in the state: what has the one spelling of an ID is inert there, and nothing stands under it
  * unless it is one. Whoever goes on to others with it parses it first.
  *
  * @throws InvalidProfileIdError
  */
-export const readName = (text: string): ProfileId => (CANONICAL.test(text) ? text as ProfileId : parseProfileId(text))
+export const readName = (text: string): ProfileId => recallProfileId(text)

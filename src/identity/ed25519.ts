@@ -18,7 +18,7 @@ export const SIGNATURE_BYTES = 64
 const L = littleEndian(2n ** 252n + 27742317777372353535851937790883648493n)
 /** The encoding of the neutral element. */
 const IDENTITY_POINT = littleEndian(1n)
-const ADMITTED_KEYS = 4_096
+const ADMITTED_KEYS = 16_384
 
 /** A public key that profiles cannot use: of another length, not canonical, off the curve, of small or mixed order. */
 export class InvalidPublicKeyError extends MercuryError {
@@ -31,13 +31,18 @@ export class InvalidPublicKeyError extends MercuryError {
 /**
  * Admits a public key: 32 bytes, canonical, on the curve, in the prime-order subgroup, not the identity.
  *
- * The verdict is remembered for the last 4,096 keys, so a key costs its half millisecond once.
+ * The verdict is remembered for the last 16,384 keys, so a key costs its half millisecond once.
  *
  * @throws InvalidPublicKeyError
  * @see docs/spec.md#keys
  */
 export const admitPublicKey = (publicKey: Uint8Array): void => {
   admitted.get(publicKey, checkPublicKey)
+}
+
+/** Counts a key as admitted that was before, by this device: never one that comes from outside. */
+export const recallAdmitted = (publicKey: Uint8Array): void => {
+  admitted.get(publicKey, () => true)
 }
 
 const admitted = new KeyCache<true>(ADMITTED_KEYS)

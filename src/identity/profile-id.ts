@@ -6,7 +6,7 @@ import { create as createDigest } from 'multiformats/hashes/digest'
 import { concat, toString } from 'uint8arrays'
 import { MercuryError } from '../errors.ts'
 import { MAX_ID_TEXT_LENGTH, MAX_LINK_TEXT_LENGTH } from '../limits.ts'
-import { PUBLIC_KEY_BYTES, admitPublicKey } from './ed25519.ts'
+import { PUBLIC_KEY_BYTES, admitPublicKey, recallAdmitted } from './ed25519.ts'
 import { KeyCache } from './key-cache.ts'
 
 declare const brand: unique symbol
@@ -28,7 +28,7 @@ const DID_KEY = 'did:key:'
 const IPNS_PATH = '/ipns/'
 const LINK_SCHEME = 'mercury:'
 const DID_KEY_PREFIX = Uint8Array.from([0xed, 0x01])
-const REMEMBERED_IDS = 4_096
+const REMEMBERED_IDS = 16_384
 
 export class InvalidProfileIdError extends MercuryError {
   override readonly name = 'InvalidProfileIdError'
@@ -54,12 +54,32 @@ export const parseProfileId = (text: string): ProfileId => {
   }
 }
 
+/**
+ * Reads an ID that this device wrote into its own state, or looks for there: its key was admitted before anything stood under it, and is not again, which takes as long as reading a hundred entries.
+ *
+ * @throws InvalidProfileIdError for what is spelled otherwise than {@link ProfileId}
+ */
+export const recallProfileId = (text: string): ProfileId => (CANONICAL.test(text) ? text as ProfileId : parseProfileId(text))
+
+/** Has the key of an ID that stands in this device's own state count as admitted, for who is about to verify what it signed. */
+export const recallKeyOf = (id: ProfileId): void => {
+  if (publicKeyById.has(id)) return
+  const publicKey = decodePublicKey(id)
+  recallAdmitted(publicKey)
+  idByPublicKey.get(publicKey, () => remember(publicKey, id))
+}
+
+const CANONICAL = /^k51[0-9a-z]{59}$/
+
 /** @throws InvalidPublicKeyError when the key is not admitted */
 export const profileIdFromPublicKey = (publicKey: Uint8Array): ProfileId => idByPublicKey.get(publicKey, makeProfileId)
 
 const makeProfileId = (publicKey: Uint8Array): ProfileId => {
   admitPublicKey(publicKey)
-  const id = nameOf(publicKey).toString(base36) as ProfileId
+  return remember(publicKey, nameOf(publicKey).toString(base36) as ProfileId)
+}
+
+const remember = (publicKey: Uint8Array, id: ProfileId): ProfileId => {
   if (publicKeyById.size >= REMEMBERED_IDS) publicKeyById.delete(publicKeyById.keys().next().value!)
   publicKeyById.set(id, Uint8Array.from(publicKey))
   return id

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { publicKeyOfPrivate } from '../../src/identity/ed25519.ts'
-import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, formatProfileId, parseProfileId, profileIdFromPublicKey, publicKeyOf } from '../../src/identity/profile-id.ts'
+import { PROFILE_ID_BYTES, decodeProfileId, encodeProfileId, formatProfileId, parseProfileId, profileIdFromPublicKey, publicKeyOf, recallKeyOf, recallProfileId } from '../../src/identity/profile-id.ts'
 import { hex, readFrozen, unhex } from '../vectors/frozen.ts'
 import { makeIdentity, type MalformedCase, type SpellingCase } from '../vectors/make-identity.ts'
 
@@ -30,6 +30,23 @@ describe('profile IDs', () => {
   it.each([['hashed name', /hash of a key/], ['codec dag-cbor', /not of a libp2p key/], ['RSA key', /not an Ed25519 public key/], ['key of small order', /its order is small/], ['upper case after its prefix', /canonical/]])('say what is wrong with: %s', (comment, reason) => {
     const { text } = frozen.malformed.find((malformed) => malformed.comment === comment)!
     expect(() => parseProfileId(text)).toThrow(reason)
+  })
+
+  it('are recalled from the state without their key being admitted again, and no other spelling is', () => {
+    const { text } = frozen.malformed.find(({ comment }) => comment === 'key of small order')!
+    expect(recallProfileId(text)).toBe(text)
+    expect(() => parseProfileId(text)).toThrow(invalid)
+    const { text: upper } = frozen.malformed.find(({ comment }) => comment === 'upper case after its prefix')!
+    expect(() => recallProfileId(upper)).toThrow(invalid)
+    for (const { text: spelled, id } of frozen.spellings) expect(recallProfileId(spelled)).toBe(id)
+  })
+
+  it('are known by their key when that was recalled', () => {
+    const publicKey = publicKeyOfPrivate(new Uint8Array(32).fill(77))
+    const id = recallProfileId('k51qzi5uqu5dgutdk6i1ynyzgkqngpha5xpgia3a5qqp4jsh0u4csozksxel2r')
+    recallKeyOf(id)
+    expect(profileIdFromPublicKey(publicKeyOf(id))).toBe(id)
+    expect(profileIdFromPublicKey(publicKey)).not.toBe(id)
   })
 
   it('come back from every spelling of every key', () => {

@@ -1,5 +1,5 @@
 import { decodeCborMap, encodeCbor } from '../../cbor.ts'
-import { parseProfileId, type ProfileId } from '../../identity/profile-id.ts'
+import { recallProfileId, type ProfileId } from '../../identity/profile-id.ts'
 import { checkLimit } from '../../errors.ts'
 import { utf8Length } from '../../bytes.ts'
 import { banKey, choreKey, isHeld } from './agreement-entry.ts'
@@ -52,7 +52,7 @@ export class Bans {
   /** In the order of their IDs, after `after`. */
   async * entries ({ after, limit, signal }: BookOptions & { after?: ProfileId; limit?: number } = {}): AsyncGenerator<{ id: ProfileId; ban: Ban }> {
     for await (const [key, value] of this.parts.store.entries({ prefix: PREFIX, limit, ...(after === undefined ? {} : { gt: banKey(after) }) }, { signal })) {
-      yield { id: parseProfileId(key.slice(PREFIX.length)), ban: decodeCborMap(value) as unknown as Ban }
+      yield { id: recallProfileId(key.slice(PREFIX.length)), ban: decodeCborMap(value) as unknown as Ban }
     }
   }
 }

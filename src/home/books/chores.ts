@@ -1,5 +1,5 @@
 import { MercuryError } from '../../errors.ts'
-import { parseProfileId, type ProfileId } from '../../identity/profile-id.ts'
+import { recallProfileId, type ProfileId } from '../../identity/profile-id.ts'
 import { DAY_MS } from '../../limits.ts'
 import type { HomeSettings } from '../settings.ts'
 import type { AgreementEntry } from './agreement-entry.ts'
@@ -79,7 +79,7 @@ export class Chores {
     const { store, agreements } = this.parts
     const [, time, kind, subject = ''] = key.split('/')
     if (kind === 'voucher') return store.batch([{ type: 'delete', key: voucherKey(subject) }, { type: 'delete', key }], options)
-    const id = parseProfileId(subject)
+    const id = recallProfileId(subject)
     if (kind === 'unserve') {
       await this.unserve(id, options)
       return store.delete(key, options)

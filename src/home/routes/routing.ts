@@ -1,6 +1,6 @@
 import type { Profiles } from '../../client/profiles.ts'
 import { MercuryError } from '../../errors.ts'
-import { parseProfileId, type ProfileId } from '../../identity/profile-id.ts'
+import { parseProfileId, recallKeyOf, type ProfileId } from '../../identity/profile-id.ts'
 import { MAX_DOCUMENT_BYTES, MAX_RECORD_BYTES, SECOND_MS } from '../../limits.ts'
 import { IPNS_RECORD_TYPE } from '../../naming/name-router.ts'
 import { readKeptRecord, readProfileRecord } from '../../naming/record.ts'
@@ -8,9 +8,10 @@ import { documentCid } from '../../profile/document.ts'
 import { getBlock } from '../../store/block.ts'
 import type { HashStore } from '../../store/hash-store.ts'
 import { NO_STORE, jsonAnswer } from '../answer.ts'
+import { isHandedOut } from '../hosting.ts'
 import { CONDITIONAL_PARAMETERS, NOT_MODIFIED, PRECONDITION_FAILED, headers, problemResponse, profileIdParameter } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
-import { RECORD_HEADERS } from '../record-answer.ts'
+import { RECORD_HEADERS, readName } from '../record-answer.ts'
 import { answerRecord, type RecordsParts } from '../records.ts'
 import type { Answer, Route, RouteRequest } from '../route.ts'
 
@@ -73,10 +74,12 @@ export const routingRoutes = (parts: RoutingParts): readonly Route[] => [
 ]
 
 const putRecord = async (request: RouteRequest, { profiles, blocks, hosting, clock, onTaken }: RoutingParts): Promise<Answer> => {
-  const id = parseProfileId(request.parameter)
+  const id = readName(request.parameter)
   const type = request.headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase()
   if (type !== IPNS_RECORD_TYPE) throw new ProblemError(415, 'UNSUPPORTED_TYPE', `a record has the type ${IPNS_RECORD_TYPE}`)
   const standing = await hosting.standing(id)
+  if (isHandedOut(standing)) recallKeyOf(id)
+  else parseProfileId(id)
   if (standing === 'banned') throw new MercuryError('BANNED', 'this home takes nothing of this profile any more')
   if (standing === 'none') throw new MercuryError('NOT_HOSTED', 'this profile is not hosted here; its owner can ask for an agreement')
   const record = await request.body(MAX_RECORD_BYTES)
