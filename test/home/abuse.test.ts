@@ -148,6 +148,14 @@ test('an address gets its burst and its share a second, and no more; others are 
   expect(counts.add('a')).toBe(true)
 })
 
+test('16,384 addresses are remembered, and the one that has rested longest is forgotten first', () => {
+  const budget = createRequestBudget({ burst: 1, requestsPerSecond: 0 }, () => 0)
+  expect(Array.from({ length: 16_384 }, (_, i) => budget.take(String(i))).every(Boolean)).toBe(true)
+  expect(budget.take('0')).toBe(false)
+  expect(budget.take('another')).toBe(true)
+  expect([budget.take('0'), budget.take('2'), budget.take('1')]).toEqual([false, false, true])
+})
+
 test('a flood from one address is refused, and others are served', async () => {
   await home.close()
   home = await openTestHome({ limits: { burst: 50, requestsPerSecond: 1 } })

@@ -120,6 +120,25 @@ describe('the operator', () => {
   })
 })
 
+describe('a version of somebody who has no agreement', () => {
+  test('is refused, and leaves nothing', async () => {
+    const running = await openHome()
+    const alice = await signerOf(2)
+    const { record } = await versionOf(alice, { seq: 1 })
+    const keys = async (): Promise<string[]> => (await Array.fromAsync(running.state.entries(), ([key]) => key)).filter((key) => key.includes(alice.id))
+    const put = async () => {
+      const response = await fetch(`${running.url}routing/v1/ipns/${alice.id}`, { method: 'PUT', headers: { 'content-type': 'application/vnd.ipfs.ipns-record' }, body: Uint8Array.from(record) })
+      return [response.status, response.headers.get('content-type'), ((await response.json()) as { code: string }).code]
+    }
+    expect(await put()).toEqual([403, 'application/problem+json', 'NOT_HOSTED'])
+    expect(await keys()).toEqual([])
+    await running.home.ban(alice.id, 'spam')
+    const banned = await keys()
+    expect(await put()).toEqual([403, 'application/problem+json', 'BANNED'])
+    expect(await keys()).toEqual(banned)
+  })
+})
+
 describe('two processes over one state', () => {
   test('are one home: each knows at once what the other was told', async () => {
     const [state, blocks] = [createMemoryStore(), createHashStore(createMemoryStore())]
