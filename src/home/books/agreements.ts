@@ -12,7 +12,7 @@ import type { Operation } from '../../store/key-value-store.ts'
 import { createLock } from '../../store/lock.ts'
 import type { HomeSettings } from '../settings.ts'
 import { agreementKey, banKey, changeAgreement, decodeAgreement, isAcceptanceOf, isHeld, isSameNext, type AgreementEntry, type ReadAgreement } from './agreement-entry.ts'
-import { changing, type BookOptions, type BookParts, type ChangeOptions } from './book.ts'
+import { changing, type BookOptions, type BookParts, type ChangeNote, type ChangeOptions } from './book.ts'
 import type { Vouchers } from './vouchers.ts'
 import { decodeWitness, encodeWitness, witnessKey } from './witness.ts'
 
@@ -140,6 +140,22 @@ export class Agreements {
   /** Ends it on its owner's word. @returns the entry, `undefined` where there is none; one that has ended stays as it is */
   async end (id: ProfileId, { note, signal }: ChangeOptions = {}): Promise<AgreementEntry | undefined> {
     return this.change(id, (entry) => (isHeld(entry) ? this.ended(entry) : undefined), { note, signal })
+  }
+
+  /** `note`, for a batch that leaves something for `id` here: it is written only while there is a place for it, so that nothing stays of who is forgotten. @throws MercuryError `NOT_HOSTED`, in `refuseUsed` */
+  whileHeld (id: ProfileId, note: ChangeNote): ChangeNote {
+    let held: Operation[] = []
+    return {
+      get operations () {
+        return [...held, ...note.operations]
+      },
+      refuseUsed: async (options) => {
+        await note.refuseUsed(options)
+        const found = await this.read(id, options)
+        if (!found || !isHeld(found.entry) || found.entry.leaving) throw new MercuryError('NOT_HOSTED', 'this profile has no agreement with this home any more')
+        held = [{ type: 'check', key: agreementKey(id), value: found.bytes }]
+      }
+    }
   }
 
   /** @param bytes `undefined` for the home's own setting */

@@ -96,7 +96,7 @@ const putBackup = async (request: RouteRequest, { books, settings, clock }: Host
   const { head, body } = await readSigned(request, { clock })
   const { quota = settings.quotaBytes } = await requireHosted(head, books)
   try {
-    const put = await books.backups.put(head.signer, request.parameter, await body(MAX_BACKUP_BYTES), { condition, quota, note: books.nonces.noteOf(head) })
+    const put = await books.backups.put(head.signer, request.parameter, await body(MAX_BACKUP_BYTES), { condition, quota, note: books.agreements.whileHeld(head.signer, books.nonces.noteOf(head)) })
     return jsonAnswer(formatVersion(put), { ...NO_STORE, etag: put.etag })
   } catch (error) {
     if (!(error instanceof BackupChangedError)) throw error

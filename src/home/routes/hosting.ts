@@ -158,7 +158,7 @@ const putBlocks = async (request: RouteRequest, { books, settings, clock }: Host
   const { head, body } = await readSigned(request, { clock })
   const { quota = settings.quotaBytes } = await requireHosted(head, books)
   const car = await body(MAX_ARCHIVE_BYTES)
-  const { root, bytes, blocks } = await books.uploads.take(head.signer, car, { quota, note: books.nonces.noteOf(head), signal: request.signal })
+  const { root, bytes, blocks } = await books.uploads.take(head.signer, car, { quota, note: books.agreements.whileHeld(head.signer, books.nonces.noteOf(head)), signal: request.signal })
   return jsonAnswer({ root: root.toString(), blocks: blocks.length, bytes }, NO_STORE, 201)
 }
 

@@ -82,3 +82,27 @@ test('one pass takes 256, and the next one the rest', async () => {
   expect(await books.chores.run()).toMatchObject({ done: 44, more: false })
   expect(await books.agreements.count()).toBe(0)
 })
+
+describe('what somebody leaves here while he is forgotten', () => {
+  test('is refused, though he had a place when his request came', async () => {
+    const state = createMemoryStore()
+    const alice = await signerOf(2)
+    const home = await openBooks({ state })
+    await home.agreements.offer(requestOf(alice))
+    let isMet = false
+    // Between the look and the write of the one, the other removes what lapsed.
+    const met: KeyValueStore = { ...state, batch: async (operations, options) => {
+      if (!isMet && operations.some(({ key }) => key.includes('/backup-body/'))) {
+        isMet = true
+        home.sleep(DAY_MS)
+        await home.chores.run()
+      }
+      return state.batch(operations, options)
+    } }
+    const { agreements, backups, nonces } = await openBooks({ state: met })
+    const note = agreements.whileHeld(alice.id, nonces.noteOf({ signer: alice.id, nonce: 'a'.repeat(16), created: NOON / 1_000 }))
+    await expect(backups.put(alice.id, 'vault', new Uint8Array(3), { condition: 'none', quota: 100, note })).rejects.toMatchObject({ code: 'NOT_HOSTED' })
+    expect(isMet).toBe(true)
+    expect(await keysOf(state)).toEqual(['count', `witness/${alice.id}`])
+  })
+})
