@@ -1,16 +1,21 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createHomeTransport } from '../src/adapters/home-transport.ts'
 import { DEFAULT_HTTP, openHome, openOperator, type OpenedHome } from '../src/home.ts'
+import { createHomeClient } from '../src/hosting/home-client.ts'
 import { parseHomeLink } from '../src/hosting/invitation.ts'
 import { parseProfileId } from '../src/identity/profile-id.ts'
 import { generateSeedPhrase, openSeed } from '../src/identity/seed.ts'
+import { acceptHosting } from '../src/index.ts'
 import { openMercury, type Mercury } from '../src/node.ts'
+import { versionOf } from './home/running-home.ts'
 
 const LOCAL = { blocks: 'level', routers: [], dhtProtocol: '/test/kad/1.0.0', env: {} } as const
 const NETWORK = { dhtProtocol: '/test/kad/1.0.0', env: {} } as const
@@ -55,6 +60,31 @@ describe('openHome', () => {
     expect((await running.list()).profiles).toMatchObject([{ id: alice.id, state: 'active' }])
     await running.ban(alice.id, 'spam')
     await expect(profiles.resolveHome(alice.id)).rejects.toMatchObject({ code: 'NO_HOME' })
+  })
+
+  test('goes to no address that the profiles of others give', async () => {
+    let dialled = 0
+    const trap = createServer().on('connection', (socket) => { dialled++; socket.destroy() }).listen(0, '127.0.0.1')
+    await once(trap, 'listening')
+    try {
+      const address = `/ip4/127.0.0.1/tcp/${(trap.address() as AddressInfo).port}/http`
+      const running = await home({ policy: 'open' })
+      const [alice, elsewhere] = [await persona(), await persona()]
+      const next = alice.pledge?.next ?? null
+      const client = createHomeClient({ transport: keep(createHomeTransport()), urls: [`${running.url}/`], trusted: true, clock: Date.now })
+      const { acceptance } = await client.agree({ persona: alice.id, next, ...(alice.pledge ? { pledge: alice.pledge.sig } : {}) }, running.id, alice)
+      const trapped = { ...await acceptHosting({ persona: alice.id, since: acceptance.since, next }, elsewhere), addrs: [address] }
+      const { record } = await versionOf(alice, { seq: 1, homes: [acceptance, trapped] })
+      await client.putRecord(alice.id, record)
+      // What the home owes to others because of this version is done.
+      await expect.poll(async () => dialled > 0 || (await running.mercury.state.get(`outbox/${alice.id}`)) === undefined, { timeout: 30_000 }).toBe(true)
+      expect((await client.profile(alice.id))?.hosting).toBe('active')
+      expect(dialled).toBe(0)
+      await fetch(`http://127.0.0.1:${(trap.address() as AddressInfo).port}/`).catch(() => undefined)
+      expect(dialled).toBe(1)
+    } finally {
+      trap.close()
+    }
   })
 
   test('its book can be opened while it does not run', async () => {
