@@ -33,7 +33,7 @@ import { createStrangerRecords } from './stranger-records.ts'
 
 /** Passes after which whoever was killed is followed. */
 const LEASE_PASSES = 3
-/** How often it is looked whether the home is reached elsewhere by now. */
+/** How often it is looked whether the home is reached elsewhere by now, and no less than once a pass. */
 const ADDRESSES_MS = 10 * SECOND_MS
 /** How often kept names are counted, for the pace at which they are passed on. */
 const COUNT_MS = HOUR_MS
@@ -148,6 +148,14 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
 
   const lease = new Lease({ store: books.store, clock }, { what: 'chores', holder: crypto.randomUUID() })
   const pace = createPace({ profiles, clock, passMs })
+  let told = addresses()
+  /** Processes of one home have nodes at addresses of their own: the one with the lease speaks for all, or they would contradict each other for good. */
+  const keepOwnCurrent = async (signal: AbortSignal): Promise<void> => {
+    const current = addresses()
+    if (current.join(' ') === told.join(' ') && !(await lease.hold(LEASE_PASSES * passMs, { signal }))) return
+    await publishOwn()
+    told = current
+  }
   const running = Promise.all([
     repeat(passMs, closing.signal, (error) => onError?.(error, 'keep-alive'), async (signal) => {
       if (!(await lease.hold(LEASE_PASSES * passMs, { signal }))) return
@@ -157,7 +165,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     repeat(passMs, closing.signal, (error) => onError?.(error, 'chores'), async (signal) => {
       if (await lease.hold(LEASE_PASSES * passMs, { signal })) await doChores(books, signal)
     }),
-    repeat(ADDRESSES_MS, closing.signal, (error) => onError?.(error, 'profile'), publishOwn),
+    repeat(Math.min(ADDRESSES_MS, passMs), closing.signal, (error) => onError?.(error, 'profile'), keepOwnCurrent),
     followChanges({ books, changes, feed, profiles }, closing.signal, (error) => onError?.(error, 'changes'))
   ])
 

@@ -177,15 +177,33 @@ test('of two processes one passes names on and does the chores, and the other ta
   now += 25 * 3_600_000
   await until(async () => (await two.home.stats()).hosted === 0)
   /** The pace gives the one name that is kept here a turn every eight hours: two turns on, it is due. */
-  const relaying = async (name: 'one' | 'two'): Promise<void> => {
+  const relaying = async (holds: () => boolean): Promise<void> => {
     let pass = Math.floor((now + RELAY_PERIOD_MS * 1.5) / PASS_MS)
     while (passLimit(1, { now: pass * PASS_MS, passMs: PASS_MS }) === 0) pass++
     now = pass * PASS_MS
-    await until(() => relayed[name] > 0)
+    await until(holds)
   }
-  await relaying('one')
-  await one.home.close()
-  await relaying('two')
+  await relaying(() => relayed.one + relayed.two > 0)
+  // So long a leap ends the lease of whoever had it; either may be next.
+  const [holding, other] = relayed.one > 0 ? [one, 'two'] as const : [two, 'one'] as const
+  expect(relayed[other]).toBe(0)
+  await holding.home.close()
+  await relaying(() => relayed[other] > 0)
+})
+
+test('of two processes at addresses of their own one says where the home is', async () => {
+  const [state, blocks] = [createMemoryStore(), createHashStore(createMemoryStore())]
+  const looks = [0, 0]
+  const start = (i: number) => openHome({ state, blocks, passMs: PASS_MS, addresses: () => { looks[i]!++; return [`/ip4/127.0.0.1/tcp/${i + 1}`] } })
+  const [one] = [await start(0), await start(1)]
+  const turns = async (): Promise<void> => {
+    const before = [...looks]
+    while (looks.some((count, i) => count < before[i]! + 20)) await delay(5)
+  }
+  await turns()
+  const { sequence } = (await one.profiles.stored(one.home.id))!
+  await turns()
+  expect((await one.profiles.stored(one.home.id))!.sequence).toBe(sequence)
 })
 
 test('a home that is closed answers no more, and may be closed twice', async () => {

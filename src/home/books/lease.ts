@@ -31,8 +31,10 @@ export class Lease {
       await store.batch([{ type: 'check', key: this.key, value: before }, { type: 'put', key: this.key, value: encodeCbor({ holder: this.holder, until: now + Math.min(ms, MAX_LEASE_MS) }) }], options)
       return true
     } catch (error) {
-      if (error instanceof ConflictError) return false
-      throw error
+      if (!(error instanceof ConflictError)) throw error
+      // Another, or this very process, which takes it for several loops at once.
+      const winner = await store.get(this.key, options)
+      return winner !== undefined && decodeLease(winner).holder === this.holder
     }
   }
 

@@ -29,6 +29,13 @@ test('of many who want it at the same moment one gets it', async () => {
   expect(held.filter(Boolean)).toHaveLength(1)
 })
 
+test('who holds it holds it for all that it does at the same moment', async () => {
+  const { a, sleep } = open()
+  expect(await Promise.all([a.hold(1_000), a.hold(1_000)])).toEqual([true, true])
+  sleep(500)
+  expect(await Promise.all([a.hold(1_000), a.hold(1_000)])).toEqual([true, true])
+})
+
 test('what is let go can be taken at once, and nobody lets go what another holds', async () => {
   const { a, b } = open()
   await a.hold(1_000)
