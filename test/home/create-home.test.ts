@@ -213,6 +213,21 @@ test('a home that is closed answers no more, and may be closed twice', async () 
   await running.close()
 })
 
+test('a home has terms of 65,536 characters, and not one more', async () => {
+  const running = await openHome({ settings: { policy: 'open', terms: 'x'.repeat(65_536) } })
+  expect((await running.client.describe()).terms?.text).toHaveLength(65_536)
+  await expect(open({ settings: { terms: 'x'.repeat(65_537) } })).rejects.toMatchObject({ code: 'INVALID_SETTING', message: expect.stringContaining('terms') })
+})
+
+test('a ban has a reason of 1,024 bytes, and not one more', async () => {
+  const { home } = await openHome()
+  const { id } = await signerOf(2)
+  await expect(home.ban(id, 'é'.repeat(513))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', value: 1_026 })
+  expect((await home.list({ state: 'banned' })).profiles).toEqual([])
+  await home.ban(id, 'é'.repeat(512))
+  expect((await home.list({ state: 'banned' })).profiles).toMatchObject([{ id, reason: 'é'.repeat(512) }])
+})
+
 test.each([
   ['policy', 'everybody'], ['terms', ''], ['maxProfiles', -1], ['quotaBytes', 1.5], ['unhostedDays', NaN], ['offerHours', 0], ['agreementDays', 0]
 ])('a home with a wrong %s does not start', async (name, value) => {
