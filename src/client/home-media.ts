@@ -1,11 +1,11 @@
 import type { CID } from 'multiformats/cid'
-import type { HomeClient } from '../hosting/home-client.ts'
+import { HomeUnreachableError, type HomeClient } from '../hosting/home-client.ts'
 import type { MessageSigner } from '../identity/signed-map.ts'
 import { getBlock, verifyBlock } from '../store/block.ts'
 import { linksOf } from '../store/block-links.ts'
 import { encodeCar, type CarBlock } from '../store/car.ts'
 import { mapConcurrently } from '../store/concurrent.ts'
-import { hashName, type HashStore } from '../store/hash-store.ts'
+import { hashName, type HashStore, type HashStoreOptions } from '../store/hash-store.ts'
 import { SHA2_256 } from '../store/sha256.ts'
 import { walkDag } from '../store/walk-dag.ts'
 import type { HomeContact } from './home-contact.ts'
@@ -71,19 +71,30 @@ const missingAt = async (contact: HomeContact, links: readonly CID[], signal: Ab
   return links.filter((_, i) => !answers[i])
 }
 
-/** Blocks that the store does not have come from homes that may. */
-const withHolders = (blocks: HashStore, holders: readonly HomeContact[]): HashStore => ({
-  ...blocks,
-  async get (cid, options) {
-    const here = async (): Promise<Uint8Array | undefined> => blocks.get(cid, { ...options, offline: true })
-    const there = holders.map((holder) => async () => (await holder.ask((client) => client.block(cid, options))).value)
-    for (const give of [here, ...there]) {
-      const bytes = await give().then(verified(cid)).catch(passOver(options?.signal))
-      if (bytes) return bytes
+/** Blocks that the store does not have come from homes that may. One that did not answer is asked no more: it would hold up each block. */
+const withHolders = (blocks: HashStore, holders: readonly HomeContact[]): HashStore => {
+  const silent = new Set<HomeContact>()
+  const ask = async (holder: HomeContact, cid: CID, options: HashStoreOptions | undefined): Promise<Uint8Array | undefined> => {
+    try {
+      return silent.has(holder) ? undefined : (await holder.ask((client) => client.block(cid, options))).value
+    } catch (error) {
+      if (error instanceof HomeUnreachableError) silent.add(holder)
+      throw error
     }
-    return blocks.get(cid, options)
   }
-})
+  return {
+    ...blocks,
+    async get (cid, options) {
+      const here = async (): Promise<Uint8Array | undefined> => blocks.get(cid, { ...options, offline: true })
+      const there = holders.map((holder) => () => ask(holder, cid, options))
+      for (const give of [here, ...there]) {
+        const bytes = await give().then(verified(cid)).catch(passOver(options?.signal))
+        if (bytes) return bytes
+      }
+      return blocks.get(cid, options)
+    }
+  }
+}
 
 const verified = (cid: CID) => async (bytes: Uint8Array | undefined): Promise<Uint8Array | undefined> => {
   if (bytes) await verifyBlock(cid, bytes)
