@@ -31,26 +31,30 @@ export interface HomeContact extends HomeUrls {
 
 export const createHomeContact = ({ transport, clock, named, found }: HomeContactOptions): HomeContact => {
   let answered: string | undefined
-  const noting: HomeTransport = {
-    async send (request, options) {
-      const response = await transport.send(request, options)
-      answered = new URL('/', request.url).href
-      return response
-    },
-    close: () => transport.close()
-  }
   const strangers = found.filter((url) => !named.includes(url))
-  const clients = [{ urls: named, trusted: true }, { urls: strangers, trusted: false }].filter(({ urls }) => urls.length > 0).map((place) => createHomeClient({ transport: noting, clock, ...place }))
+  const places = [{ urls: named, trusted: true }, { urls: strangers, trusted: false }].filter(({ urls }) => urls.length > 0)
   return {
     named,
     found: strangers,
     answeredAt: () => answered,
     async ask (call) {
       let silence = new HomeUnreachableError('it has no address that can be dialled')
-      for (const client of clients) {
+      for (const { urls, trusted } of places) {
+        let url: string | undefined
+        // Of each call its own: others that are under way may be answered elsewhere.
+        const noting: HomeTransport = {
+          async send (request, options) {
+            const response = await transport.send(request, options)
+            answered = url = new URL('/', request.url).href
+            return response
+          },
+          close: () => transport.close()
+        }
+        const last = answered
+        const client = createHomeClient({ transport: noting, clock, trusted, urls: urls.toSorted((a, b) => Number(b === last) - Number(a === last)) })
         try {
           const value = await call(client)
-          return { value, url: answered! }
+          return { value, url: url! }
         } catch (error) {
           if (!(error instanceof HomeUnreachableError)) throw error
           silence = error
