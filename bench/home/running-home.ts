@@ -21,9 +21,9 @@ export interface RunningHome {
   close(): Promise<void>
 }
 
-/** @param options `port`: where it listens, one that is free by default. `node`: with the IPFS node that `mercury serve` runs by default; else over LevelDB alone, which delivers to nobody */
-export const openRunningHome = async (directory: string, { port = 0, node = false } = {}): Promise<RunningHome> => {
-  const child = fork(new URL('home-process.ts', import.meta.url), [directory, String(port), node ? 'node' : ''], { execArgv: ['--expose-gc'] })
+/** @param options `port`: where it listens, one that is free by default. `publicUrl`: where others reach it, the same by default. `node`: with the IPFS node that `mercury serve` runs by default; else over LevelDB alone, which delivers to nobody */
+export const openRunningHome = async (directory: string, { port = 0, node = false, publicUrl = '' }: { port?: number; node?: boolean; publicUrl?: string } = {}): Promise<RunningHome> => {
+  const child = fork(new URL('home-process.ts', import.meta.url), [directory, String(port), node ? 'node' : '', publicUrl], { execArgv: ['--expose-gc', '--max-semi-space-size=16'] })
   const exited = once(child, 'exit')
   const message = async (): Promise<HomeMessage> => {
     const [content] = (await Promise.race([once(child, 'message'), exited])) as [HomeMessage | number | null]
