@@ -71,6 +71,9 @@ mercury --directory var/lib/mercury home list
 systemctl stop mercury-home.service
 `
 
+/** Without what an npm that runs this test would tell the npm of the guide. */
+const environment = (): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
+
 /** The commands of a guide in the order in which they stand there. A line that serves goes on running. */
 const scriptOf = (guide: string): string => {
   const [onOneMachine = '', onAServer = ''] = guide.split('## On a server')
@@ -95,7 +98,7 @@ describeWithService('Caddy', 'the guide for a home', () => {
       const child = spawn('bash', [script], {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {
-          ...process.env,
+          ...environment(),
           PATH: [join(folder, 'installed/bin'), join(root, 'node_modules/.bin'), process.env.PATH].join(':'),
           GUIDE: folder, CLONE: root, PORT: String(port), TLS_PORT: String(tlsPort), HTTP_PORT: String(httpPort), CADDY: requireExecutable('Caddy'),
           XDG_DATA_HOME: join(folder, 'data'), XDG_CONFIG_HOME: join(folder, 'config'),
