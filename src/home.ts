@@ -3,7 +3,7 @@ import { MercuryError } from './errors.ts'
 import { createHome, type Home, type HomeOptions } from './home/create-home.ts'
 import { createHostingBooks } from './home/hosting-books.ts'
 import { createOperator, type HomeOperator } from './home/operator.ts'
-import { storedDocument, type ServedProfiles } from './home/books/served-profiles.ts'
+import { storedDocument } from './home/books/served-profiles.ts'
 import { readSettings, type HomeSettings } from './home/settings.ts'
 import { parseProfileId, type ProfileId } from './identity/profile-id.ts'
 import { openMercury, type Mercury, type MercuryOptions } from './node.ts'
@@ -108,7 +108,7 @@ export const openOperator = async ({ mercury: { profiles, state, blocks }, clock
   const settings = readSettings(settingsOf(options))
   const { persona } = await openHomeKeys(options)
   const document = await storedDocument(persona.id, profiles)
-  const books = createHostingBooks({ home: persona, state, blocks, profiles: profiles as Profiles & ServedProfiles, settings, clock })
+  const books = createHostingBooks({ home: persona, state, blocks, profiles, settings, clock })
   return { id: persona.id, ...createOperator({ books, signer: persona, settings, addresses: () => document?.addrs ?? [], clock }), close: () => books.close() }
 }
 

@@ -51,7 +51,7 @@ const read = async (names: readonly SettingName[], { flags = {}, env = {}, file 
   await mkdir(directory, { recursive: true })
   await writeFile(join(directory, 'mercury.config.yaml'), file ?? '{}')
   const config = await readConfig({ named: undefined, directory })
-  return readSettings(names, { flags: new Flags(new Map(Object.entries(flags))), env, config, cwd: '/work' })
+  return readSettings(names, { flags: new Flags(new Map(Object.entries(flags))), env, config, cwd: '/folder' })
 }
 
 const table = SETTINGS as Readonly<Record<SettingName, Setting>>
@@ -92,8 +92,8 @@ describe('a setting', () => {
   })
 
   test('that is a file name is from where it was written', async () => {
-    expect(await read(['terms'], { flags: { terms: ['terms.txt'] } })).toEqual({ terms: '/work/terms.txt' })
-    expect(await read(['terms'], { env: { MERCURY_TERMS: 'terms.txt' } })).toEqual({ terms: '/work/terms.txt' })
+    expect(await read(['terms'], { flags: { terms: ['terms.txt'] } })).toEqual({ terms: '/folder/terms.txt' })
+    expect(await read(['terms'], { env: { MERCURY_TERMS: 'terms.txt' } })).toEqual({ terms: '/folder/terms.txt' })
     expect(await read(['terms'], { file: 'terms: terms.txt' })).toEqual({ terms: join(folder, 'home', 'terms.txt') })
   })
 })
