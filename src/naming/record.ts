@@ -9,7 +9,7 @@ import { verifySignature } from '../identity/ed25519.ts'
 import { encodeProfileId, publicKeyOf, type ProfileId } from '../identity/profile-id.ts'
 import type { Signer } from '../identity/signer.ts'
 import { MAX_CANDIDATES, MAX_RECORD_BYTES, RECORD_TTL_MS, RECORD_VALIDITY_MS } from '../limits.ts'
-import { documentCid, type SignedDocument } from '../profile/document.ts'
+import { documentCid, type ProfileDocument, type SignedDocument } from '../profile/document.ts'
 import { DAG_CBOR, isBlockCid } from '../store/block.ts'
 import { encodeReducedEnvelope, parseEnvelope, readEd25519Key, type Envelope } from './envelope.ts'
 import { InvalidRecordError } from './invalid-record.ts'
@@ -52,6 +52,11 @@ export interface ProfileRecord extends IpnsRecord {
 /** What is compared and handed out of a record that was verified before. */
 export type KeptRecord = IpnsRecord & Pick<ProfileRecord, 'cid'>
 
+/** What a record can name: a signed map that says whose it is and which version, as a profile document and the manifest of a search index do. */
+export interface NamedDocument extends Pick<SignedDocument, 'bytes' | 'cid'> {
+  readonly document: Pick<ProfileDocument, 'id' | 'seq'>
+}
+
 export interface RecordOptions {
   /** How long from `now` on the record is valid; 365 days by default. */
   validityMs?: number
@@ -93,12 +98,12 @@ export class RecordExpiredError extends MercuryError {
  * @throws InvalidRecordError when the document is another's, `sequence` is below the document's, or a time is out of range
  * @see https://specs.ipfs.tech/ipns/ipns-record/
  */
-export const createRecord = async (signed: SignedDocument, signer: Signer, options?: RecordOptions): Promise<Uint8Array> => (await signRecord(signed, signer, options)).bytes
+export const createRecord = async (signed: NamedDocument, signer: Signer, options?: RecordOptions): Promise<Uint8Array> => (await signRecord(signed, signer, options)).bytes
 
 /** What {@link validateRecord} says of a record that {@link createRecord} makes, in one verification. @throws RecordExpiredError too, when `validityMs` is not above 0 */
-export const createValidRecord = async (signed: SignedDocument, signer: Signer, options?: RecordOptions): Promise<ProfileRecord> => unexpired(await signRecord(signed, signer, options))
+export const createValidRecord = async (signed: NamedDocument, signer: Signer, options?: RecordOptions): Promise<ProfileRecord> => unexpired(await signRecord(signed, signer, options))
 
-const signRecord = async (signed: SignedDocument, signer: Signer, options: RecordOptions = {}): Promise<ProfileRecord> => {
+const signRecord = async (signed: NamedDocument, signer: Signer, options: RecordOptions = {}): Promise<ProfileRecord> => {
   const { validityMs: validFor = RECORD_VALIDITY_MS, ttlMs = RECORD_TTL_MS, now = Date.now(), sequence = BigInt(signed.document.seq), signal } = options
   if (!equals(signed.document.id, encodeProfileId(signer.id))) throw new InvalidRecordError(`its document is not of ${signer.id}`)
   if (sequence < BigInt(signed.document.seq) || sequence > MAX_UINT64) throw new InvalidRecordError(`its sequence ${sequence} is below the document's or over 64 bits`)

@@ -53,6 +53,9 @@ export interface GivenBlock {
 
 export const MAX_OWNER_BYTES = 256
 
+/** Where the books of the pin set over the blocks of a client stand in its state. Whoever else pins there shares them: two who do not know of each other would unpin each other's blocks. */
+export const PIN_BOOKS = 'pins/'
+
 /** Those of two versions: while one takes the place of the other, both are needed. */
 const MAX_HELD_BLOCKS = 2 * MAX_PINNED_BLOCKS
 /** How long a call waits at most for another process that works on one of its blocks and may have been killed. */
