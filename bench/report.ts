@@ -11,12 +11,20 @@ export interface Figure {
   readonly goal?: string
 }
 
+/** Figures that are read beside one another, or drawn. */
+export interface Table {
+  readonly title: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly (string | number)[])[]
+}
+
 /** What one benchmark found. Ratios and counts of work come first: times are of one machine at one hour. */
 export interface Report {
   readonly question: string
   readonly figures: readonly Figure[]
   /** What a reader needs to judge the figures. */
   readonly notes: readonly string[]
+  readonly tables?: readonly Table[]
 }
 
 /** Where and when figures were taken. */
@@ -30,11 +38,18 @@ export const machine = (): Record<string, string | number> => ({
 })
 
 /** The report as a table for a terminal. */
-export const format = ({ question, figures, notes }: Report): string => {
-  const rows = [['figure', 'value', 'unit', 'to reach'], ...figures.map(({ what, value, unit, goal = '' }) => [what, formatNumber(value), unit, goal])]
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const lines = rows.map((row) => row.map((cell, column) => (column === 1 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd())
-  return ['', question, '', ...lines, ...notes.map((note) => `- ${note}`)].join('\n')
+export const format = ({ question, figures, notes, tables = [] }: Report): string => {
+  const lines = formatRows([['figure', 'value', 'unit', 'to reach'], ...figures.map(({ what, value, unit, goal = '' }) => [what, value, unit, goal])])
+  return ['', question, '', ...lines, ...tables.flatMap(formatTable), ...notes.map((note) => `- ${note}`)].join('\n')
+}
+
+const formatTable = ({ title, columns, rows }: Table): string[] => ['', title, ...formatRows([columns, ...rows]), '']
+
+const formatRows = (rows: readonly (readonly (string | number)[])[]): string[] => {
+  const isNumeric = (rows[0] ?? []).map((_, column) => rows.slice(1).every((row) => typeof row[column] === 'number'))
+  const texts = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatNumber(cell) : cell)))
+  const widths = isNumeric.map((_, column) => Math.max(...texts.map((row) => row[column]!.length)))
+  return texts.map((row) => row.map((cell, column) => (isNumeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd())
 }
 
 const formatNumber = (value: number): string => {
