@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { DatasetProfile } from './dataset.ts'
-import { foldText, foldedWords } from './people.ts'
+import { foldText } from './people.ts'
 import type { Question, Subject } from './subject.ts'
 
 export interface Fts5Options {
@@ -61,7 +61,8 @@ const createSearch = (database: DatabaseSync): Subject['search'] => {
     const search = (table: string, match: string, ranking: string): number[] =>
       ask(`select rowid as row from ${table} where ${[`${table} match ?`, ...conditions.map(({ sql }) => sql)].join(' and ')} order by ${ranking} limit ?`, [match, ...conditions.flatMap(({ values }) => values), limit])
     if (text === '') return ask(`select rowid as row from profile where ${conditions.map(({ sql }) => sql).join(' and ')} limit ?`, [...conditions.flatMap(({ values }) => values), limit])
-    const words = foldedWords(text)
+    // As its tokenizer takes them apart.
+    const words = foldText(text).match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
     const found = words.length === 0 ? [] : search('words', words.map((word, i) => `"${word}"${i === words.length - 1 ? '*' : ''}`).join(' AND '), RANKING)
     const parts = trigramsOf(words)
     if (found.length >= limit || parts.length === 0) return found

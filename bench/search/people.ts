@@ -23,8 +23,13 @@ export const createPeople = (count: number): readonly Person[] => Array.from({ l
 
 export const formOf = (words: readonly string[], script: Script): string => (isUnspaced(script) ? words.join('') : [...words].sort().join(' '))
 
-/** Folded words of any text. */
-export const foldedWords = (text: string): readonly string[] => foldText(text).match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
+/** Folded words of any text. An apostrophe or a joiner is within a word: O'Brien is one. */
+export const foldedWords = (text: string): readonly string[] => typedWords(text).map(withoutJoiners)
+
+/** The same as somebody types them, with what is within them. */
+export const typedWords = (text: string): readonly string[] => (foldText(text).match(/[\p{L}\p{M}\p{N}'\u2019\u02bc\u200c]+/gu) ?? []).filter((word) => withoutJoiners(word) !== '')
+
+export const withoutJoiners = (word: string): string => word.replace(/['\u2019\u02bc\u200c]/g, '')
 
 /** Marks are left where they are letters' parts, in Indic and Thai. */
 export const foldText = (text: string): string =>

@@ -1,7 +1,7 @@
 import type { QueryFilters } from '../../src/search/query/query.ts'
 import { seededRandom } from '../profiles.ts'
 import { NICKNAMES } from './nicknames.ts'
-import { foldText, foldedWords, formOf, isUnspaced, metresBetween, type Person } from './people.ts'
+import { foldText, foldedWords, formOf, isUnspaced, metresBetween, typedWords, withoutJoiners, type Person } from './people.ts'
 import { SCRIPTS, type Script } from './populations.ts'
 import { pick, type Random } from './sampler.ts'
 import { TYPING_ERRORS, mistype } from './typing-errors.ts'
@@ -69,9 +69,9 @@ const makersFor = (people: readonly Person[]): Record<string, Maker> => {
 
   const misspelled = (error: (typeof TYPING_ERRORS)[number]): Maker => (person, random) => {
     if (isUnspaced(person.profile.script) || person.profile.script === 'thai' || !whole(person)) return undefined
-    const words = mistype(person.words, error, random)
+    const words = mistype(typedWords(person.profile.name), error, random)
     // A name that somebody has is no error.
-    if (!words || withWords(words).length > 0) return undefined
+    if (!words || withWords(words.map(withoutJoiners)).length > 0) return undefined
     return { text: words.join(' '), isAnswer: isNamed(person.form) }
   }
 
@@ -120,8 +120,9 @@ const makersFor = (people: readonly Person[]): Record<string, Maker> => {
       return script !== 'latin' && script !== 'greek' && script !== 'cyrillic' || text === name.normalize('NFKD') || !whole(person) ? undefined : { text, isAnswer: isNamed(form) }
     },
     'other order': (person, random) => {
-      const { words, form, profile: { script } } = person
+      const { form, profile: { script, name } } = person
       if (isUnspaced(script) || !whole(person)) return undefined
+      const words = typedWords(name)
       return { text: random() < 0.5 ? `${words.at(-1)}, ${words.slice(0, -1).join(' ')}` : [...words].reverse().join(' '), isAnswer: isNamed(form) }
     },
     nickname: ({ words, profile: { lang } }, random) => {
@@ -135,7 +136,9 @@ const makersFor = (people: readonly Person[]): Record<string, Maker> => {
       const meant = NICKNAMES.filter(([other]) => other === nickname).map(([, given]) => given.toLowerCase())
       return { text: `${nickname} ${surname}`, isAnswer: (index) => holds(index, (other) => other.words.includes(surname) && meant.some((given) => other.words.includes(given))) }
     },
-    'other spacing': ({ form, words, profile: { script, person: { given, surname } } }) => {
+    'other spacing': ({ form, words, profile: { script, name, person: { given, surname } } }) => {
+      // Who has no key for the joiner of Persian types a space.
+      if (name.includes('\u200c')) return { text: name.replaceAll('\u200c', ' '), isAnswer: isNamed(form) }
       if (!isUnspaced(script) || words.join('') !== foldText(surname + given)) return undefined
       return { text: words.length > 1 ? `${surname}${given}` : `${surname} ${given}`, isAnswer: isNamed(form) }
     },
