@@ -61,6 +61,11 @@ export class PackedReader {
     return this.at === this.bytes.byteLength
   }
 
+  /** Bytes that are not read yet. */
+  get left (): number {
+    return this.bytes.byteLength - this.at
+  }
+
   byte (): number {
     if (this.at >= this.bytes.byteLength) return this.fail('its data end early')
     return this.bytes[this.at++]!

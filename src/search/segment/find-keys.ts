@@ -1,0 +1,73 @@
+import { compareUtf8 } from '../../bytes.ts'
+import { readIndexBlocks, type Reading } from '../reading.ts'
+import { InvalidIndexBlockError, type IndexBlock } from './index-block.ts'
+import { parseLeaf, type KeyEntry } from './leaf.ts'
+import { childOf, parseNode } from './node.ts'
+import { decodePostings, type PostingBlock } from './postings.ts'
+import type { Segment } from './segment.ts'
+
+/** What a segment knows of each of `keys`: one round for each level of its tree, whatever their number. @throws InvalidIndexBlockError */
+export function * findKeys (segment: Segment, keys: readonly string[]): Reading<readonly (KeyEntry | undefined)[]> {
+  let blocks: readonly IndexBlock[] = keys.map(() => segment.keys)
+  let level = parseNode(segment.keys).level
+  for (; level >= 1; level--) {
+    const children = keys.map((key, i) => {
+      const node = parseNode(blocks[i]!)
+      if (node.level !== level) throw new InvalidIndexBlockError(blocks[i]!.cid, 'a node of another level than its place')
+      return node.children[childOf(node, key)]!
+    })
+    const unique = new Map(children.map((cid) => [cid.toString(), cid]))
+    const found = yield * readIndexBlocks([...unique.values()])
+    const byCid = new Map([...unique.keys()].map((name, i) => [name, found[i]!]))
+    blocks = children.map((cid) => byCid.get(cid.toString())!)
+  }
+  return keys.map((key, i) => entryIn(parseLeaf(blocks[i]!, segment.documents), key))
+}
+
+/** Up to so many keys of a beginning are looked at, and leaves. */
+const MAX_SCANNED_KEYS = 64
+const MAX_SCANNED_LEAVES = 8
+
+/**
+ * The entries whose key starts with `start`, ascending.
+ *
+ * @param wanted which of them count
+ * @returns `complete`: whether these are all; at most 64, from at most 8 leaves that lie in one node
+ */
+export function * scanKeys (segment: Segment, start: string, wanted: (key: string) => boolean): Reading<{ entries: readonly KeyEntry[]; complete: boolean }> {
+  const end = start + LAST_CHARACTER
+  let blocks: readonly IndexBlock[] = [segment.keys]
+  let complete = true
+  for (let level = parseNode(segment.keys).level; level >= 1; level--) {
+    const children = blocks.flatMap((block) => {
+      const node = parseNode(block)
+      if (node.level !== level) throw new InvalidIndexBlockError(block.cid, 'a node of another level than its place')
+      return node.children.slice(childOf(node, start), childOf(node, end) + 1)
+    })
+    if (children.length > MAX_SCANNED_LEAVES) complete = false
+    blocks = yield * readIndexBlocks(children.slice(0, MAX_SCANNED_LEAVES))
+  }
+  const entries = blocks.flatMap((block) => parseLeaf(block, segment.documents)).filter(({ key }) => key.startsWith(start) && wanted(key))
+  return { entries: entries.slice(0, MAX_SCANNED_KEYS), complete: complete && entries.length <= MAX_SCANNED_KEYS }
+}
+
+/** No word holds it. */
+const LAST_CHARACTER = '\u{10ffff}'
+
+/** The numbers of one block of postings. */
+export function * readPostings (segment: Segment, blocks: readonly PostingBlock[]): Reading<readonly Uint32Array[]> {
+  const found = yield * readIndexBlocks(blocks.map(({ cid }) => cid))
+  return blocks.map((block, i) => decodePostings(found[i]!, block, segment.documents))
+}
+
+const entryIn = (entries: readonly KeyEntry[], key: string): KeyEntry | undefined => {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareUtf8(entries[middle]!.key, key) < 0) low = middle + 1
+    else high = middle
+  }
+  const entry = entries[low]
+  return entry?.key === key ? entry : undefined
+}
