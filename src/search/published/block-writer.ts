@@ -93,10 +93,11 @@ export class BlockWriter {
   }
 }
 
-const randomInstance = (): string => Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+/** A name that no part had before. */
+export const randomInstance = (): string => Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /** `cids` in lists of at most 1,024. */
-export const inChunks = async function * (cids: AsyncIterable<CID>): AsyncGenerator<readonly CID[]> {
+export const inChunks = async function * (cids: AsyncIterable<CID> | Iterable<CID>): AsyncGenerator<readonly CID[]> {
   let chunk: CID[] = []
   for await (const cid of cids) {
     chunk.push(cid)

@@ -56,11 +56,17 @@ export const encodeCoverage = async ({ homes, others }: Coverage): Promise<{ byt
  */
 export const decodeCoverage = (cid: CID, bytes: Uint8Array, expect?: { documents: number }): Coverage => {
   const coverage = readingManifest(cid, 'its coverage', () => readCoverage(bytes))
-  if (expect && documentsOfCoverage(coverage) !== expect.documents) throw new InvalidManifestError(cid, `its coverage counts ${documentsOfCoverage(coverage)} profiles, the index has ${expect.documents}`)
+  if (expect) checkCoverage(cid, coverage, expect)
   return coverage
 }
 
-export const documentsOfCoverage = ({ homes, others }: Coverage): number => homes.reduce((sum, { documents }) => sum + documents, others?.documents ?? 0)
+/** @throws InvalidManifestError when it counts other than `documents` profiles */
+export const checkCoverage = (cid: CID, coverage: Coverage, { documents }: { documents: number }): void => {
+  const counted = documentsOfCoverage(coverage)
+  if (counted !== documents) throw new InvalidManifestError(cid, `its coverage counts ${counted} profiles, the index has ${documents}`)
+}
+
+const documentsOfCoverage = ({ homes, others }: Coverage): number => homes.reduce((sum, { documents }) => sum + documents, others?.documents ?? 0)
 
 const readCoverage = (bytes: Uint8Array): Coverage => {
   checkLimit('coverage bytes', MAX_COVERAGE_BYTES, bytes.byteLength)

@@ -1,9 +1,10 @@
 import { CID } from 'multiformats/cid'
-import { decodeCbor, decodeCborMap, encodeCbor, type CborMap, type CborValue } from '../../cbor.ts'
+import { decodeCbor, decodeCborMap, encodeCbor, type CborValue } from '../../cbor.ts'
 import { ConflictError, StoreError } from '../../errors.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import type { KeyValueStore, Operation } from '../../store/key-value-store.ts'
 import { createPrefixStore } from '../../store/prefix-store.ts'
+import type { TombstoneSlice } from '../segment/segment.ts'
 
 /** Blocks that one purpose needs: pinned in chunks, each for an owner of its own in the books of the pin set. Written once, under a name that is never used again. */
 export interface Part {
@@ -19,8 +20,8 @@ export interface PinnedSegment {
   readonly index: Part
   /** The documents that were alive when it was first published, by number: chunk n has those from 1,024 n on. */
   readonly documents: Part
-  /** The tombstones after which documents were let go. */
-  readonly settled: CborMap
+  /** The tombstones of which the documents were let go. */
+  readonly settled: readonly TombstoneSlice[]
 }
 
 /** The newest version that was published, and all that it needs. */
@@ -181,7 +182,7 @@ const retiredKey = ({ seq, instance }: RetiredPart): string => `retired/${format
 const putRetired = (part: RetiredPart): Operation => ({ type: 'put', key: retiredKey(part), value: encodeCbor(part.chunks) })
 
 const encodeHead = ({ record, manifest, seq, own, segments }: PublishedHead): Uint8Array =>
-  encodeCbor({ record, manifest, seq, own: { ...own }, segments: segments.map(({ id, index, documents, settled }) => ({ id, index: { ...index }, documents: { ...documents }, settled })) })
+  encodeCbor({ record, manifest, seq, own: { ...own }, segments: segments.map(({ id, index, documents, settled }) => ({ id, index: { ...index }, documents: { ...documents }, settled: settled.map((slice) => ({ ...slice })) })) })
 
 /** The bytes are this device's own, so anything else than what was written is damage. */
 const decodeHead = (bytes: Uint8Array): PublishedHead => {

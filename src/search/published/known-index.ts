@@ -1,0 +1,62 @@
+import { decodeCborMap, encodeCbor } from '../../cbor.ts'
+import { ConflictError, StoreError } from '../../errors.ts'
+import type { ProfileId } from '../../identity/profile-id.ts'
+import { RefusedHeadError } from '../../naming/floor.ts'
+import { compareRecords, readProfileRecord, type ProfileRecord } from '../../naming/record.ts'
+import type { KeyValueStore } from '../../store/key-value-store.ts'
+import { verifyManifest, type VerifiedManifest } from './manifest.ts'
+
+const TRIES = 5
+
+/** The highest version of an index that this device ever accepted: its floor, and what a query needs when nobody can be asked. It only rises. */
+export interface KnownIndex extends VerifiedManifest {
+  readonly record: ProfileRecord
+  readonly manifestBytes: Uint8Array
+  /** Milliseconds since 1970: when a router last gave this record. */
+  readonly checkedAt: number
+}
+
+/** @param now milliseconds since 1970 @throws StoreError when what is kept is damaged */
+export const readKnownIndex = async (state: KeyValueStore, name: ProfileId, { now, signal }: { now: number; signal?: AbortSignal | undefined }): Promise<KnownIndex | undefined> => {
+  const bytes = await state.get(knownKey(name), { signal })
+  return bytes && decodeKnown(name, bytes, now)
+}
+
+/**
+ * Keeps `index` unless a newer version was accepted meanwhile, by another process.
+ *
+ * @returns what is kept now
+ * @throws RefusedHeadError (`SEQUENCE_MISMATCH`) for a manifest above its record, (`ROLLED_BACK`) for one below the floor
+ */
+export const keepKnownIndex = async (state: KeyValueStore | undefined, index: KnownIndex, { now, signal }: { now: number; signal?: AbortSignal | undefined }): Promise<KnownIndex> => {
+  const { manifest: { id: name, seq }, record } = index
+  if (BigInt(seq) > record.sequence) throw new RefusedHeadError('SEQUENCE_MISMATCH', `the manifest of the index ${name} says version ${seq}, its record only ${record.sequence}`)
+  if (!state) return index
+  for (let tries = TRIES; ; tries--) {
+    const before = await state.get(knownKey(name), { signal })
+    const known = before && (await decodeKnown(name, before, now))
+    const isNewer = !known || compareRecords(record, known.record) > 0
+    if (known && isNewer && seq < known.manifest.seq) throw new RefusedHeadError('ROLLED_BACK', `version ${seq} of the index ${name} is older than ${known.manifest.seq}, which this device has seen`)
+    const next = isNewer ? index : { ...known, checkedAt: compareRecords(record, known.record) === 0 ? Math.max(known.checkedAt, index.checkedAt) : known.checkedAt }
+    try {
+      await state.batch([{ type: 'check', key: knownKey(name), value: before }, { type: 'put', key: knownKey(name), value: encodeKnown(next) }], { signal })
+      return next
+    } catch (error) {
+      if (tries === 1 || !(error instanceof ConflictError)) throw error
+    }
+  }
+}
+
+const knownKey = (name: ProfileId): string => `index/known/${name}`
+
+const encodeKnown = ({ record, manifestBytes, checkedAt }: KnownIndex): Uint8Array => encodeCbor({ record: record.bytes, manifest: manifestBytes, checkedAt })
+
+const decodeKnown = async (name: ProfileId, bytes: Uint8Array, now: number): Promise<KnownIndex> => {
+  try {
+    const { record, manifest, checkedAt } = decodeCborMap(bytes) as { record: Uint8Array; manifest: Uint8Array; checkedAt: number }
+    const named = await readProfileRecord(name, record, { now })
+    return { ...(await verifyManifest(manifest, { name, cid: named.cid })), record: named, manifestBytes: manifest, checkedAt }
+  } catch (error) {
+    throw new StoreError(`what is kept of the index ${name} is damaged`, { cause: error })
+  }
+}
