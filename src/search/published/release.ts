@@ -38,6 +38,8 @@ export const releaseSuperseded = async (name: ProfileId, { state, blocks, clock 
     await publication.forgetRetired(part, signal)
   }
   if (seq !== undefined) await publication.forgetAnnouncedBefore(seq, signal)
+  // Nobody's, but every call of the pin set takes over what a process was unpinning that died.
+  if (retired.length === 0) await pins.unpin(publication.ownerOf({ instance: 'none' }, 0), { signal })
   return { parts: retired.length }
 }
 
@@ -48,5 +50,15 @@ const letGo = async (part: Part, publication: Publication, pins: PinSet, signal:
   }
 }
 
-/** The pin set of whoever pins in `blocks` and has `state`. */
-export const pinsOf = (state: KeyValueStore, blocks: HashStore): PinSet => createPinSet({ state: createPrefixStore(state, PIN_BOOKS), blocks })
+/**
+ * The pin set of whoever pins in `blocks` and has `state`: one for all calls of this process, as it takes half a minute of watching to tell that a process which was unpinning a block is dead.
+ */
+export const pinsOf = (state: KeyValueStore, blocks: HashStore): PinSet => {
+  const byBlocks = pinSets.get(state) ?? new WeakMap<HashStore, PinSet>()
+  pinSets.set(state, byBlocks)
+  const pins = byBlocks.get(blocks) ?? createPinSet({ state: createPrefixStore(state, PIN_BOOKS), blocks })
+  byBlocks.set(blocks, pins)
+  return pins
+}
+
+const pinSets = new WeakMap<KeyValueStore, WeakMap<HashStore, PinSet>>()

@@ -43,7 +43,7 @@ export const people = async (count: number, from = 0): Promise<Person[]> => {
 }
 
 /** A made-up word of letters alone. */
-const word = (number: number): string => [...String(number * 7_919 + 1_000)].map((digit) => 'bcdfghjklm'[Number(digit)]! + 'aeiou'[Number(digit) % 5]!).join('')
+const word = (number: number): string => Array.from(String(number * 7_919 + 1_000)).map((digit) => 'bcdfghjklm'[Number(digit)]! + 'aeiou'[Number(digit) % 5]!).join('')
 
 /** A shelf of segments with all of their blocks and documents, as a local index has them. */
 export interface Shelf {
