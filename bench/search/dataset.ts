@@ -13,6 +13,7 @@ import { SHA2_256 } from '../../src/store/sha256.ts'
 import { seededRandom } from '../profiles.ts'
 import type { City } from './cities.ts'
 import { sampleTag } from './interests.ts'
+import { ownerKey } from './owner-keys.ts'
 import { samplePopulation, type PersonName, type Population, type Script } from './populations.ts'
 import { mix, pick, type Random } from './sampler.ts'
 import { createStuffing, type Stuffing } from './stuffing.ts'
@@ -46,6 +47,8 @@ const STUFFED = 0.004
 const FIRST_STUFFED = 100
 const NOW = 1_790_000_000
 const DAY = 86_400
+/** What comes after are keys of homes. */
+const LAST_OWNER = 1_040_000
 const KINDS = ['persona', 'persona', 'persona', 'persona', 'persona', 'persona', 'persona', 'persona', 'persona', 'persona', 'persona', 'persona', 'application', 'home', 'club', 'company']
 const PRECISIONS = [100, 1_000, 1_000, 10_000, 10_000, 50_000]
 
@@ -61,7 +64,7 @@ export const datasetProfile = (index: number): DatasetProfile => {
 
 /**
  * Its document, with the fields and the bytes that a signed one has; `sig`, `pledge` and the home's acceptance are random, so it does not verify.
- * The key in `id` may not be one either.
+ * The key in `id` is one that profiles can have.
  */
 export const datasetDocument = (profile: DatasetProfile): ProfileDocument => {
   const random = randomOf(profile.index, 2)
@@ -70,7 +73,7 @@ export const datasetDocument = (profile: DatasetProfile): ProfileDocument => {
   return {
     v: 1,
     kind: profile.kind,
-    id: Uint8Array.from([...ID_PREFIX, ...bytes(32)]),
+    id: idOf(ownerKey(profile.index)),
     seq: time,
     time,
     prev: null,
@@ -185,7 +188,7 @@ const avatarOf = ({ index }: DatasetProfile): { cid: CID; type: string; size: nu
 
 /** Half of the personas have a home; its acceptance is as long as a real one. */
 const homesOf = ({ index, kind }: DatasetProfile, bytes: (length: number) => Uint8Array): Pick<ProfileDocument, 'homes'> =>
-  kind !== 'persona' || index % 2 === 0 ? {} : { homes: [{ id: Uint8Array.from([...ID_PREFIX, ...HOME_KEYS[index % HOME_KEYS.length]!]), since: NOW, sig: bytes(64) }] }
+  kind !== 'persona' || index % 2 === 0 ? {} : { homes: [{ id: idOf(HOME_KEYS[index % HOME_KEYS.length]!), since: NOW, sig: bytes(64) }] }
 
 /** Each use of randomness has its own, so that one more number drawn here changes nothing there. */
 function randomOf (index: number, use: number): Random {
@@ -198,6 +201,8 @@ function randomBytes (length: number, random: Random): Uint8Array {
   return bytes
 }
 
+const idOf = (key: Uint8Array): Uint8Array => Uint8Array.from([...ID_PREFIX, ...key])
+
 /** Of an ID's 38 bytes: an identity multihash of the protobuf of an Ed25519 key. */
 const ID_PREFIX = [0x00, 36, 0x08, 0x01, 0x12, 32]
-const HOME_KEYS = Array.from({ length: 200 }, (_, home) => randomBytes(32, randomOf(home, 5)))
+const HOME_KEYS = Array.from({ length: 200 }, (_, home) => ownerKey(LAST_OWNER + 1 + home))
