@@ -61,6 +61,12 @@ export const parseProfileId = (text: string): ProfileId => {
  */
 export const recallProfileId = (text: string): ProfileId => (CANONICAL.test(text) ? text as ProfileId : parseProfileId(text))
 
+/** As {@link recallProfileId}, of the 38 bytes inside a document that this device verified when it came in. */
+export const recallEncodedProfileId = (bytes: Uint8Array): ProfileId => {
+  if (bytes.byteLength !== PROFILE_ID_BYTES || !startsWith(bytes, MULTIHASH_PREFIX)) return decodeProfileId(bytes)
+  return idByPublicKey.get(bytes.subarray(MULTIHASH_PREFIX.byteLength), (publicKey) => remember(publicKey, nameOf(publicKey).toString(base36) as ProfileId))
+}
+
 /** Has the key of an ID that stands in this device's own state count as admitted, for who is about to verify what it signed. */
 export const recallKeyOf = (id: ProfileId): void => {
   if (publicKeyById.has(id)) return

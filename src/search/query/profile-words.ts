@@ -21,7 +21,7 @@ export interface ProfileWords {
   readonly name: ReadonlySet<string>
   /** What makes two names the same; empty without a name. */
   readonly form: string
-  /** The form of each tag. */
+  /** The form of each tag all of whose words count. */
   readonly tags: ReadonlySet<string>
   readonly tagWords: ReadonlySet<string>
   readonly place: ReadonlySet<string>
@@ -41,7 +41,7 @@ export const profileWordsOf = ({ attrs }: ProfileDocument): ProfileWords => {
   return {
     name: nameWords,
     form: formOf(name),
-    tags: new Set(tags.map((tag) => formOf(runsOf(tag)))),
+    tags: new Set(tags.filter((tag) => wordsOf(tag).every((word) => tagWords.has(word))).map((tag) => formOf(runsOf(tag)))),
     tagWords,
     place,
     bio: firstOf(wordsOf(textOf(attrs.bio, 'bio'), 2 * MAX_BIO_WORDS), Math.min(MAX_BIO_WORDS, left)),

@@ -2,18 +2,27 @@ import { compareUtf8 } from '../../bytes.ts'
 import { readIndexBlocks, type Reading } from '../reading.ts'
 import { InvalidIndexBlockError, type IndexBlock } from './index-block.ts'
 import { parseLeaf, type KeyEntry } from './leaf.ts'
-import { childOf, parseNode } from './node.ts'
+import { childOf, parseNode, type KeyNode } from './node.ts'
 import { decodePostings, type PostingBlock } from './postings.ts'
 import type { Segment } from './segment.ts'
 
 /** What a segment knows of each of `keys`: one round for each level of its tree, whatever their number. @throws InvalidIndexBlockError */
 export function * findKeys (segment: Segment, keys: readonly string[]): Reading<readonly (KeyEntry | undefined)[]> {
+  const leaves = yield * descend(segment, keys, 0)
+  return keys.map((key, i) => entryIn(parseLeaf(leaves[i]!, segment.documents), key))
+}
+
+/** Reads the nodes above the leaves of `keys`, for a look-up that may follow. */
+export function * readNodesOf (segment: Segment, keys: readonly string[]): Reading<void> {
+  yield * descend(segment, keys, 1)
+}
+
+/** For each key the block of `level` below which it would be. */
+function * descend (segment: Segment, keys: readonly string[], to: number): Reading<readonly IndexBlock[]> {
   let blocks: readonly IndexBlock[] = keys.map(() => segment.keys)
-  let level = parseNode(segment.keys).level
-  for (; level >= 1; level--) {
+  for (let level = parseNode(segment.keys).level; level > to; level--) {
     const children = keys.map((key, i) => {
-      const node = parseNode(blocks[i]!)
-      if (node.level !== level) throw new InvalidIndexBlockError(blocks[i]!.cid, 'a node of another level than its place')
+      const node = nodeAt(blocks[i]!, level)
       return node.children[childOf(node, key)]!
     })
     const unique = new Map(children.map((cid) => [cid.toString(), cid]))
@@ -21,7 +30,13 @@ export function * findKeys (segment: Segment, keys: readonly string[]): Reading<
     const byCid = new Map([...unique.keys()].map((name, i) => [name, found[i]!]))
     blocks = children.map((cid) => byCid.get(cid.toString())!)
   }
-  return keys.map((key, i) => entryIn(parseLeaf(blocks[i]!, segment.documents), key))
+  return blocks
+}
+
+const nodeAt = (block: IndexBlock, level: number): KeyNode => {
+  const node = parseNode(block)
+  if (node.level !== level) throw new InvalidIndexBlockError(block.cid, 'a node of another level than its place')
+  return node
 }
 
 /** Up to so many keys of a beginning are looked at, and leaves. */
@@ -40,8 +55,7 @@ export function * scanKeys (segment: Segment, start: string, wanted: (key: strin
   let complete = true
   for (let level = parseNode(segment.keys).level; level >= 1; level--) {
     const children = blocks.flatMap((block) => {
-      const node = parseNode(block)
-      if (node.level !== level) throw new InvalidIndexBlockError(block.cid, 'a node of another level than its place')
+      const node = nodeAt(block, level)
       return node.children.slice(childOf(node, start), childOf(node, end) + 1)
     })
     if (children.length > MAX_SCANNED_LEAVES) complete = false

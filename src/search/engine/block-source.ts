@@ -1,0 +1,111 @@
+import type { CID } from 'multiformats/cid'
+import { decodeCborMap } from '../../cbor.ts'
+import { LimitError, reasonOf } from '../../errors.ts'
+import { recallEncodedProfileId } from '../../identity/profile-id.ts'
+import { verifyDocument, type ProfileDocument } from '../../profile/document.ts'
+import { BlockMismatchError, getBlock } from '../../store/block.ts'
+import { BlockNotFoundError, type HashStore } from '../../store/hash-store.ts'
+import { MAX_INDEXED_DOCUMENT_BYTES } from '../query/profile-terms.ts'
+import type { FetchedDocument, Found, Need, Reading } from '../reading.ts'
+import { InvalidIndexBlockError, MAX_INDEX_BLOCK_BYTES, decodeIndexBlock } from '../segment/index-block.ts'
+import type { BlockCache } from './block-cache.ts'
+import type { Work } from './search-answer.ts'
+
+export const MAX_QUERY_BLOCKS = 128
+export const MAX_QUERY_FETCHED_BYTES = 1_048_576
+
+/** A query came to the end of what it may cost. */
+export class QueryStopped extends Error {
+  readonly limit: 'blocks' | 'bytes' | 'time'
+  constructor (limit: 'blocks' | 'bytes' | 'time') {
+    super(`stopped by its limit of ${limit}`)
+    this.limit = limit
+  }
+}
+
+export interface BlockSource {
+  /** What came for each need. @throws InvalidIndexBlockError, QueryStopped, what the store throws */
+  read(needs: readonly Need[], options?: { signal?: AbortSignal }): Promise<readonly Found[]>
+  readonly work: Readonly<Work>
+}
+
+export interface BlockSourceOptions {
+  blocks: HashStore
+  /** `signature` for documents that anybody may have put there; `hash` for those that were verified when they came in. */
+  verify: 'signature' | 'hash'
+  /** Blocks that were read before; of one index, or of several. */
+  cache?: BlockCache
+  hints?: readonly string[]
+  /** @default 128 */
+  maxBlocks?: number
+  /** @default 1 MiB */
+  maxBytes?: number
+}
+
+/** Fetches and verifies what one query needs, each block once, and counts it. */
+export const createBlockSource = ({ blocks, verify, cache, hints, maxBlocks = MAX_QUERY_BLOCKS, maxBytes = MAX_QUERY_FETCHED_BYTES }: BlockSourceOptions): BlockSource => {
+  const work: Work = { rounds: 0, blocks: 0, bytes: 0 }
+  const own = new Map<string, Found>()
+
+  const fetchIndexBlock = async (cid: CID, signal: AbortSignal | undefined): Promise<Found> => {
+    try {
+      const bytes = await getBlock(blocks, cid, { maxBytes: MAX_INDEX_BLOCK_BYTES, ...(hints ? { hints } : {}), ...(signal ? { signal } : {}) })
+      if (!bytes) throw new InvalidIndexBlockError(cid, 'it is missing')
+      work.bytes += bytes.byteLength
+      return decodeIndexBlock(cid, bytes)
+    } catch (error) {
+      if (error instanceof BlockMismatchError || error instanceof LimitError || error instanceof BlockNotFoundError) throw new InvalidIndexBlockError(cid, reasonOf(error), { cause: error })
+      throw error
+    }
+  }
+
+  const fetchDocument = async (cid: CID, signal: AbortSignal | undefined): Promise<FetchedDocument | Error> => {
+    try {
+      const bytes = await getBlock(blocks, cid, { maxBytes: MAX_INDEXED_DOCUMENT_BYTES, ...(hints ? { hints } : {}), ...(signal ? { signal } : {}) })
+      if (!bytes) return new BlockNotFoundError(cid)
+      work.bytes += bytes.byteLength
+      if (verify === 'signature') return { ...(await verifyDocument(bytes, { id: 'any', cid })), bytes }
+      const document = decodeCborMap(bytes) as ProfileDocument
+      return { id: recallEncodedProfileId(document.id), cid, document, bytes }
+    } catch (error) {
+      signal?.throwIfAborted()
+      return error instanceof Error ? error : new Error(reasonOf(error))
+    }
+  }
+
+  return {
+    work,
+    async read (needs, { signal } = {}) {
+      const wanted = new Map<string, Need>()
+      for (const need of needs) {
+        const name = nameOf(need)
+        if (!own.has(name)) {
+          const known = cache?.get(name)
+          if (known) own.set(name, known)
+          else wanted.set(name, need)
+        }
+      }
+      if (wanted.size > 0) {
+        if (work.blocks + wanted.size > maxBlocks) throw new QueryStopped('blocks')
+        if (work.bytes >= maxBytes) throw new QueryStopped('bytes')
+        work.rounds++
+        work.blocks += wanted.size
+        await Promise.all([...wanted].map(async ([name, { cid, as }]) => {
+          const found = await (as === 'index' ? fetchIndexBlock(cid, signal) : fetchDocument(cid, signal))
+          own.set(name, found)
+          if (!(found instanceof Error)) cache?.set(name, found)
+        }))
+      }
+      return needs.map((need) => own.get(nameOf(need))!)
+    }
+  }
+}
+
+/** Runs a reading to its end. */
+export const runReading = async <T>(reading: Reading<T>, source: BlockSource, options?: { signal?: AbortSignal }): Promise<T> => {
+  let step = reading.next()
+  while (!step.done) step = reading.next(await source.read(step.value, options))
+  return step.value
+}
+
+const nameOf = ({ cid, as }: Need): string => `${as[0]}${cid.toString()}`

@@ -1,0 +1,278 @@
+import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import type { ProfileId } from '../../identity/profile-id.ts'
+import type { ProfileDocument } from '../../profile/document.ts'
+import { DAG_CBOR } from '../../store/block.ts'
+import { SHA2_256 } from '../../store/sha256.ts'
+import { isTypoOf } from '../analyser/typo.ts'
+import { nameWordOf } from '../query/keys.ts'
+import { matchDocument } from '../query/match.ts'
+import { termsOf } from '../query/profile-terms.ts'
+import type { Query } from '../query/query.ts'
+import { MATCH_CLASSES, classRank, compareWithinClass, type MatchClass } from '../rank.ts'
+import { readDocuments, readTogether, type FetchedDocument, type Reading } from '../reading.ts'
+import { BlockNotFoundError } from '../../store/hash-store.ts'
+import type { NumberedDocument } from '../segment/leaf.ts'
+import type { Segment } from '../segment/segment.ts'
+import { deadAmong } from '../segment/tombstones.ts'
+import { QueryStopped, runReading, type BlockSource } from './block-source.ts'
+import { ClassScan } from './class-scan.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, type KeyChoice, type Way } from './query-plan.ts'
+import type { DroppedHits, Hit, HitStream } from './search-answer.ts'
+import { SegmentKeys, findInAll } from './segment-keys.ts'
+
+/** A word is taken for at most so many others: more where the other words of a query narrow them down. */
+const MAX_MEANT_WORDS = 4
+const MAX_MEANT_BESIDE_OTHERS = 8
+/** What is looked up in any case, before it is known whether it is needed: all of it stands together. */
+const AT_ONCE: readonly MatchClass[] = ['exact-name', 'name', 'name-prefix', 'anywhere', 'bio']
+
+export interface HitStreamOptions {
+  readonly segments: readonly Segment[]
+  readonly query: Query
+  readonly source: BlockSource
+  /** Names the version of the index: a cursor of another one is refused. */
+  readonly head: string
+  readonly cursor?: string
+  /** Whether a hit is the newest version that is known; `hidden` ones are left out without a word, as what the index's owner knows to be changed. */
+  readonly judge?: (id: ProfileId, document: ProfileDocument) => Promise<'current' | 'stale' | 'hidden'>
+}
+
+/**
+ * The hits of `query` in `segments`, in the exact order of their rank; equal to judging every document, however few are read.
+ *
+ * @throws InvalidCursorError
+ */
+export const openHitStream = (options: HitStreamOptions): HitStream => new SegmentHitStream(options)
+
+interface Candidate {
+  readonly class: MatchClass
+  readonly segment: number
+  readonly document: NumberedDocument
+}
+
+class SegmentHitStream implements HitStream {
+  private readonly query: Query
+  private readonly source: BlockSource
+  private readonly head: string
+  private readonly judge: NonNullable<HitStreamOptions['judge']>
+  private readonly keys: readonly SegmentKeys[]
+  private readonly filters: readonly KeyChoice[]
+  private readonly dropped: DroppedHits = { unavailable: 0, forged: 0, notMatching: 0, misScored: 0, stale: 0 }
+  private readonly judged = new Map<string, Hit | undefined>()
+  /** What was read ahead and not judged yet, in order. */
+  private waiting: Candidate[] = []
+  private continued: KeyChoice | undefined
+  private lookedUp = false
+  private typoWays: readonly Way[] | undefined
+  private readAt: number
+  private scans: ClassScan[] | undefined
+  private position: { class: number; numbers: number[] }
+  private stopped: QueryStopped['limit'] | undefined
+  private done = false
+
+  constructor ({ segments, query, source, head, cursor, judge = async () => 'current' }: HitStreamOptions) {
+    this.query = query
+    this.source = source
+    this.head = head
+    this.judge = judge
+    this.keys = segments.map((segment) => new SegmentKeys(segment))
+    this.filters = filtersOf(query)
+    const position = cursor === undefined ? { class: 0, numbers: segments.map(() => -1) } : decodeCursor(cursor, head, segments)
+    this.position = { class: position.class, numbers: [...position.numbers] }
+    this.readAt = position.class
+  }
+
+  get report (): HitStream['report'] {
+    return { work: { ...this.source.work }, dropped: { ...this.dropped }, ...(this.stopped ? { stopped: this.stopped } : {}) }
+  }
+
+  cursor (): string | undefined {
+    return this.done ? undefined : encodeCursor(this.head, this.position)
+  }
+
+  async take (count: number, { signal }: { signal?: AbortSignal } = {}): Promise<readonly Hit[]> {
+    const hits: Hit[] = []
+    try {
+      while (hits.length < count && !this.done) {
+        const wanted = count - hits.length
+        await runReading(this.readAhead(wanted), this.source, { signal })
+        if (this.waiting.length === 0) {
+          this.done = true
+          break
+        }
+        const batch = this.firstUnique(wanted)
+        const judgements = await this.judgeBatch(batch, signal)
+        for (const [i, candidate] of batch.entries()) {
+          this.waiting.shift()
+          this.moveTo(candidate)
+          const hit = judgements[i]
+          if (hit) hits.push(hit)
+          if (hits.length === count) break
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof QueryStopped)) throw error
+      this.stopped = error.limit
+    }
+    return hits
+  }
+
+  /** The first candidates of as many documents as are wanted. */
+  private firstUnique (wanted: number): readonly Candidate[] {
+    const seen = new Set<string>()
+    let end = 0
+    for (; end < this.waiting.length; end++) {
+      seen.add(nameOf(this.waiting[end]!))
+      if (seen.size > wanted) break
+    }
+    return this.waiting.slice(0, end)
+  }
+
+  private moveTo ({ class: matchClass, segment, document }: Candidate): void {
+    const rank = classRank(matchClass)
+    if (rank !== this.position.class) this.position = { class: rank, numbers: this.keys.map(() => -1) }
+    this.position.numbers[segment] = document.number
+  }
+
+  /** Candidates of `wanted` documents at least, if there are so many, over as many classes as it takes; no document is read for it. */
+  private * readAhead (wanted: number): Reading<void> {
+    if (!this.lookedUp) yield * this.lookUp()
+    const unique = new Set(this.waiting.map(nameOf))
+    while (unique.size < wanted && this.readAt < MATCH_CLASSES.length) {
+      const matchClass = MATCH_CLASSES[this.readAt]!
+      this.scans ??= yield * this.openScans(matchClass)
+      const empty = this.scans.filter((scan) => !scan.head && !scan.ended)
+      if (empty.length > 0) yield * readTogether(empty.map((scan) => scan.fill(wanted - unique.size)))
+      while (unique.size < wanted) {
+        const segment = leastOf(this.scans)
+        if (segment === undefined) break
+        const candidate = { class: matchClass, segment, document: this.scans[segment]!.head! }
+        this.scans[segment]!.shift()
+        this.waiting.push(candidate)
+        unique.add(nameOf(candidate))
+      }
+      if (this.scans.every((scan) => scan.ended)) {
+        this.scans = undefined
+        this.readAt++
+      }
+    }
+  }
+
+  private * openScans (matchClass: MatchClass): Reading<ClassScan[]> {
+    const ways = matchClass === 'typo' ? yield * this.findTypoWays() : waysOf(matchClass, this.query, this.continued)
+    yield * findInAll(this.keys, ways.flat(2))
+    const resumed = this.position.class === classRank(matchClass)
+    return this.keys.map((keys, i) => new ClassScan(keys, ways, this.filters, resumed ? this.position.numbers[i]! : -1))
+  }
+
+  /** Looks up what most classes need, in one go. */
+  private * lookUp (): Reading<void> {
+    const start = scannedStart(this.query)
+    const keys = AT_ONCE.filter((matchClass) => start === undefined || matchClass !== 'name-prefix').flatMap((matchClass) => waysOf(matchClass, this.query, undefined)).flat(2).concat(this.filters.flat())
+    const typoKeys = this.query.words.length === 1 ? typoKeysOf(this.query).flatMap(({ keys }) => keys) : []
+    const scanned = new Set<string>()
+    let complete = true
+    yield * readTogether(this.keys.flatMap((each) => [
+      each.find(keys),
+      each.approach(typoKeys),
+      ...(start === undefined ? [] : [(function * (): Reading<void> {
+        const found = yield * each.scan(start, (key) => nameWordOf(key) !== undefined)
+        if (!found) complete = false
+        for (const key of found ?? []) scanned.add(key)
+      })()])
+    ]))
+    this.lookedUp = true
+    if (start !== undefined && complete) {
+      this.continued = [...scanned]
+      yield * findInAll(this.keys, this.continued)
+    }
+  }
+
+  /** Which words of names a word of the query may be a slip of: the most frequent ones in all segments. */
+  private * findTypoWays (): Reading<readonly Way[]> {
+    if (this.typoWays) return this.typoWays
+    const { words } = this.query
+    const typos = typoKeysOf(this.query)
+    yield * findInAll(this.keys, typos.flatMap(({ keys }) => keys))
+    const max = words.length > 1 ? MAX_MEANT_BESIDE_OTHERS : MAX_MEANT_WORDS
+    this.typoWays = typos.flatMap(({ word, keys }) => withWord(words, word, meantWords(this.keys, word, keys).slice(0, max)))
+    return this.typoWays
+  }
+
+  /** Reads the documents of `batch`, and which of its numbers are dead, in one round; then judges each. */
+  private async judgeBatch (batch: readonly Candidate[], signal: AbortSignal | undefined): Promise<readonly (Hit | undefined)[]> {
+    const fresh = [...new Map(batch.filter((candidate) => !this.judged.has(nameOf(candidate))).map((candidate) => [nameOf(candidate), candidate])).values()]
+    let documents: readonly (FetchedDocument | Error)[] = []
+    const dead = new Set<string>()
+    const self = this
+    await runReading(readTogether<void>([
+      (function * (): Reading<void> {
+        documents = yield * readDocuments(fresh.map(({ document }) => cidOfDigest(document.digest)))
+      })(),
+      ...this.keys.map((keys, segment) => (function * (): Reading<void> {
+        const own = fresh.filter((candidate) => candidate.segment === segment)
+        const flags = yield * deadAmong(keys.segment, own.map(({ document }) => document.number))
+        for (const [i, candidate] of own.entries()) if (flags[i]) dead.add(nameOf(candidate))
+      })())
+    ]), self.source, { signal })
+    for (const [i, candidate] of fresh.entries()) this.judged.set(nameOf(candidate), dead.has(nameOf(candidate)) ? undefined : await this.judgeDocument(candidate, documents[i]!))
+    return batch.map((candidate) => {
+      const hit = this.judged.get(nameOf(candidate))
+      return hit && hit.rank.class === candidate.class ? hit : undefined
+    })
+  }
+
+  private async judgeDocument (candidate: Candidate, found: FetchedDocument | Error): Promise<Hit | undefined> {
+    if (found instanceof Error) {
+      this.dropped[found instanceof BlockNotFoundError ? 'unavailable' : 'forged']++
+      return undefined
+    }
+    const { id, cid, document, bytes } = found
+    const { quality, digest } = candidate.document
+    const match = matchDocument(this.query, document)
+    if (!this.isClaimTrue(candidate, document, bytes)) this.dropped[match ? 'misScored' : 'notMatching']++
+    if (!match) return undefined
+    const standing = await this.judge(id, document)
+    if (standing === 'stale') this.dropped.stale++
+    return standing === 'current' ? { id, cid, bytes, document, match, rank: { class: match.class, quality, digest } } : undefined
+  }
+
+  /** Whether the document has the keys under which the index listed it; that a whole tag or a distance does not match is no lie. */
+  private isClaimTrue ({ class: matchClass, segment }: Candidate, document: ProfileDocument, bytes: Uint8Array): boolean {
+    const terms = new Set(termsOf(document, bytes.byteLength)?.keys)
+    const ways = matchClass === 'typo' ? (this.typoWays ?? []) : waysOf(matchClass, this.query, this.continued)
+    const has = (choice: KeyChoice): boolean => choice.some((key) => terms.has(key))
+    const { documents } = this.keys[segment]!.segment
+    const selective = this.filters.filter((choice) => choice.reduce((sum, key) => sum + (this.keys[segment]!.entry(key)?.documents ?? 0), 0) * 2 <= documents)
+    return terms.size > 0 && ways.some((way) => way.every(has)) && selective.every(has)
+  }
+}
+
+const nameOf = ({ segment, document }: Candidate): string => `${segment}:${document.number}`
+
+/** The segment whose next is the best, once the next of each is known. */
+const leastOf = (scans: readonly ClassScan[]): number | undefined => {
+  let least: number | undefined
+  for (const [i, scan] of scans.entries()) {
+    if (!scan.head) {
+      if (!scan.ended) return undefined
+      continue
+    }
+    if (least === undefined || compareWithinClass(scan.head, scans[least]!.head!) < 0) least = i
+  }
+  return least
+}
+
+/** The words of names that `word` may be a slip of, the most frequent first. */
+const meantWords = (all: readonly SegmentKeys[], word: string, typoKeys: readonly string[]): readonly string[] => {
+  const documentsByWord = new Map<string, number>()
+  for (const keys of all) {
+    const words = new Map(typoKeys.flatMap((key) => keys.entry(key)?.words ?? []).map(({ word, documents }) => [word, documents]))
+    for (const [meant, documents] of words) if (isTypoOf(word, meant)) documentsByWord.set(meant, (documentsByWord.get(meant) ?? 0) + documents)
+  }
+  return [...documentsByWord].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([meant]) => meant)
+}
+
+const cidOfDigest = (digest: Uint8Array): CID => CID.createV1(DAG_CBOR, createDigest(SHA2_256, digest))
