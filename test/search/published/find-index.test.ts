@@ -9,7 +9,7 @@ import type { NameRouter } from '../../../src/naming/name-router.ts'
 import { createRecord } from '../../../src/naming/record.ts'
 import { InvalidManifestError } from '../../../src/search/published/invalid-manifest.ts'
 import { signManifest, type ManifestContent, type SignedManifest } from '../../../src/search/published/manifest.ts'
-import { findIndex, readCoverage, type OpenIndexOptions } from '../../../src/search/published/open-index.ts'
+import { findIndex, readCoverage, type FindIndexOptions } from '../../../src/search/published/find-index.ts'
 import { encodeCoverage } from '../../../src/search/published/coverage.ts'
 import { DAG_CBOR, cidOf, putBlock } from '../../../src/store/block.ts'
 import { createHashStore, type HashStore } from '../../../src/store/hash-store.ts'
@@ -36,7 +36,7 @@ const bareRecord = async (bytes: Uint8Array, { seq = 5, store }: { seq?: number;
   return createRecord({ bytes: new Uint8Array(10_300), cid, document: { id: encodeProfileId(signer.id), seq } }, signer, { now: NOW })
 }
 const emptyStore = (): HashStore => createHashStore(createMemoryStore())
-const find = (options: Partial<OpenIndexOptions> & Pick<OpenIndexOptions, 'routers'>) => findIndex(signer.id, { blocks: emptyStore(), clock: () => NOW, ...options })
+const find = (options: Partial<FindIndexOptions> & Pick<FindIndexOptions, 'routers'>) => findIndex(signer.id, { blocks: emptyStore(), clock: () => NOW, ...options })
 
 describe('finding an index', () => {
   it('takes the manifest that rides in the record, and fetches nothing', async () => {
