@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util'
 import { format, machine, type Report } from './report.ts'
 
 /** In the order of the journeys; each is a folder here, with a README that states its question. */
-const BENCHMARKS = ['verify', 'size', 'publish', 'resolve', 'stores', 'home'] as const
+const BENCHMARKS = ['verify', 'size', 'publish', 'resolve', 'stores', 'home', 'search'] as const
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' }, check: { type: 'boolean', default: false } } })
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' }, check: { type: 'boolean', default: false }, million: { type: 'boolean', default: false } } })
 const unknown = positionals.filter((name) => !BENCHMARKS.some((known) => known === name))
 if (unknown.length > 0) {
   console.error(`no benchmark is called ${unknown.join(', ')}; there are ${BENCHMARKS.join(', ')}`)
@@ -15,8 +15,8 @@ const where = machine()
 console.log(Object.entries(where).map(([name, value]) => `${name} ${value}`).join(', '))
 const reports: Record<string, Report> = {}
 for (const name of BENCHMARKS.filter((known) => positionals.length === 0 || positionals.includes(known))) {
-  const { run } = (await import(`./${name}/${name}.ts`)) as { run(): Promise<Report> }
-  reports[name] = await run()
+  const { run } = (await import(`./${name}/${name}.ts`)) as { run(options: { million: boolean }): Promise<Report> }
+  reports[name] = await run({ million: values.million })
   console.log(format(reports[name]))
 }
 console.log(format({

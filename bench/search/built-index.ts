@@ -8,29 +8,38 @@ import { datasetBytes } from './dataset.ts'
 import { createDocumentBlocks, type DocumentBlocks } from './document-blocks.ts'
 import { mix } from './sampler.ts'
 
-/** One segment of the first profiles of the set, and what making it took. */
+/** An index of the first profiles of the set, and what making it took. */
 export interface BuiltIndex {
-  readonly segment: Segment
+  readonly segments: readonly Segment[]
   /** Its blocks, and behind them those of the documents. */
   readonly blocks: CountedBlocks
   readonly documents: DocumentBlocks
-  /** Of terms and segment together, on documents that are verified already. */
+  /** Of terms and segments together, on documents that are verified already. */
   readonly buildMs: number
+}
+
+export interface BuildOptions {
+  documents?: DocumentBlocks
+  /** The profiles come in the other order, which must make no difference. */
+  backwards?: boolean
+  /** Of the last profiles, so many are in segments of their own, as where profiles change every day. */
+  levels?: readonly number[]
 }
 
 /** Documents are made so many at a time, outside of what is timed. */
 const PART = 5_000
 const QUALITIES = 32
 
-/** @param options `backwards`: the profiles come in the other order, which must make no difference */
-export const buildIndex = async (count: number, { documents = createDocumentBlocks(count, datasetBytes), backwards = false }: { documents?: DocumentBlocks; backwards?: boolean } = {}): Promise<BuiltIndex> => {
+/** One segment of `count` profiles, or several. */
+export const buildIndex = async (count: number, { documents = createDocumentBlocks(count, datasetBytes), backwards = false, levels = [] }: BuildOptions = {}): Promise<BuiltIndex> => {
   const blocks = createCountedBlocks(documents.store)
+  const segments: Segment[] = []
   let preparingMs = 0
-  function * inputs (): Generator<SegmentInput> {
-    for (let from = 0; from < count; from += PART) {
+  function * inputs (from: number, to: number): Generator<SegmentInput> {
+    for (let partFrom = from; partFrom < to; partFrom += PART) {
       const started = performance.now()
-      const part = Array.from({ length: Math.min(PART, count - from) }, (_, i) => {
-        const index = backwards ? count - 1 - from - i : from + i
+      const part = Array.from({ length: Math.min(PART, to - partFrom) }, (_, i) => {
+        const index = backwards ? to - 1 - (partFrom - from) - i : partFrom + i
         const bytes = datasetBytes(index)
         return { index, bytes: bytes.byteLength, document: decodeCborMap(bytes) as ProfileDocument }
       })
@@ -42,8 +51,12 @@ export const buildIndex = async (count: number, { documents = createDocumentBloc
     }
   }
   const started = performance.now()
-  const segment = await buildSegment(inputs(), blocks)
-  return { segment, blocks, documents, buildMs: performance.now() - started - preparingMs }
+  let from = 0
+  for (const size of [count - levels.reduce((sum, level) => sum + level, 0), ...levels]) {
+    segments.push(await buildSegment(inputs(from, from + size), blocks))
+    from += size
+  }
+  return { segments, blocks, documents, buildMs: performance.now() - started - preparingMs }
 }
 
 /** What an index may think of a profile: here it says nothing of how well it fits. */

@@ -8,7 +8,7 @@ import { SHA2_256 } from '../../src/store/sha256.ts'
 
 const DIGEST_BYTES = 32
 
-/** The blocks of documents that are made again when they are asked for: of a million, only the digests are held. */
+/** The blocks of documents. */
 export interface DocumentBlocks {
   readonly count: number
   digestOf(index: number): Uint8Array
@@ -19,14 +19,20 @@ export interface DocumentBlocks {
   readonly store: HashStore
 }
 
-/** @param bytesOf the document of a profile, the same at each call */
-export const createDocumentBlocks = (count: number, bytesOf: (index: number) => Uint8Array): DocumentBlocks => {
+/**
+ * @param bytesOf the document of a profile, the same at each call
+ * @param options `held`: keeps all bytes, where reading them is timed; else they are made again when they are asked for, and of a million only the digests are held
+ */
+export const createDocumentBlocks = (count: number, bytesOf: (index: number) => Uint8Array, { held = false }: { held?: boolean } = {}): DocumentBlocks => {
+  const kept: Uint8Array[] = []
   const digests = new Uint8Array(count * DIGEST_BYTES)
   const slots = new Int32Array(2 ** Math.ceil(Math.log2(count * 2 + 1))).fill(-1)
   const slotOf = (digest: Uint8Array): number => (digest[0]! | (digest[1]! << 8) | (digest[2]! << 16) | (digest[3]! << 24)) & (slots.length - 1)
   const digestOf = (index: number): Uint8Array => digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES)
   for (let index = 0; index < count; index++) {
-    const digest = createHash('sha256').update(bytesOf(index)).digest()
+    const bytes = bytesOf(index)
+    if (held) kept.push(bytes)
+    const digest = createHash('sha256').update(bytes).digest()
     digests.set(digest, index * DIGEST_BYTES)
     let slot = slotOf(digest)
     while (slots[slot] !== -1) slot = (slot + 1) & (slots.length - 1)
@@ -48,7 +54,7 @@ export const createDocumentBlocks = (count: number, bytesOf: (index: number) => 
       supports: { put: false, pin: false, persistence: false, network: false },
       async get ({ multihash: { digest } }) {
         const index = indexOf(digest)
-        return index === -1 ? undefined : bytesOf(index)
+        return index === -1 ? undefined : held ? Uint8Array.from(kept[index]!) : bytesOf(index)
       },
       put: () => Promise.reject(new NotSupportedError('put', { by: 'the set of profiles' })),
       pin: () => Promise.reject(new NotSupportedError('pin', { by: 'the set of profiles' })),

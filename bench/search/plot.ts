@@ -5,7 +5,7 @@ import type { Report, Table } from '../report.ts'
  * Draws what a cold query costs at each number of profiles, both on logarithmic scales: `node bench/search/plot.ts results.json docs/search-cost.svg`,
  * of the results that `node bench/run.ts search --json results.json` writes.
  */
-export const COST_TABLE = 'Bytes of a cold query, in KiB'
+export const COST_TABLE = 'What nine of ten cold queries stay under, in KiB'
 
 const WIDTH = 720
 const HEIGHT = 420

@@ -1,3 +1,4 @@
+import type { Table } from '../report.ts'
 import type { KnownQuery } from './queries.ts'
 import type { Subject } from './subject.ts'
 
@@ -40,3 +41,35 @@ export const qualityOf = (judged: readonly Judged[]): Quality => {
 
 export const qualityBy = (judged: readonly Judged[], keyOf: (query: KnownQuery) => string): ReadonlyMap<string, Quality> =>
   new Map([...Map.groupBy(judged, ({ query }) => keyOf(query))].map(([key, group]) => [key, qualityOf(group)]))
+
+/** How each subject did, side by side, by `keyOf`. @param judgedBySubject ours first */
+export const qualityTable = (title: string, judgedBySubject: ReadonlyMap<string, readonly Judged[]>, keyOf: (query: KnownQuery) => string): Table => {
+  const bySubject = [...judgedBySubject].map(([subject, judged]) => ({ subject, quality: qualityBy(judged, keyOf) }))
+  return {
+    title,
+    columns: [title.split(' ').at(-1)!, 'queries', ...bySubject.flatMap(({ subject }) => [`${subject} at 1`, 'at 5', 'MRR'])],
+    rows: [...bySubject[0]!.quality].map(([key, { queries }]) => [
+      key,
+      queries,
+      ...bySubject.flatMap(({ quality }) => {
+        const { successAt1, successAt5, mrr } = quality.get(key)!
+        return [successAt1, successAt5, mrr].map((value) => value.toFixed(3))
+      })
+    ])
+  }
+}
+
+/** Where another than ours, the first, is better, and by how much. */
+export const whereBeaten = (judgedBySubject: ReadonlyMap<string, readonly Judged[]>): readonly string[] => {
+  const [ours, ...others] = [...judgedBySubject].map(([subject, judged]) => ({ subject, quality: qualityBy(judged, ({ kind }) => kind) }))
+  return others.flatMap(({ subject, quality }) => [...quality].flatMap(([kind, theirs]) => MEASURES.flatMap(({ name, of }) => {
+    const behind = of(theirs) - of(ours!.quality.get(kind)!)
+    return behind > 0 ? [`${kind}: ours is behind ${subject} by ${behind.toFixed(3)} in ${name}`] : []
+  })))
+}
+
+const MEASURES: readonly { name: string; of(quality: Quality): number }[] = [
+  { name: 'success at 1', of: ({ successAt1 }) => successAt1 },
+  { name: 'success at 5', of: ({ successAt5 }) => successAt5 },
+  { name: 'MRR', of: ({ mrr }) => mrr }
+]
