@@ -31,11 +31,11 @@ export const typedWords = (text: string): readonly string[] => (foldText(text).m
 
 export const withoutJoiners = (word: string): string => word.replace(/['\u2019\u02bc\u200c]/g, '')
 
-/** Marks are left where they are letters' parts, in Indic and Thai. */
+/** Marks are left where they are letters' parts, in Indic and Thai; the same Arabic letters are typed with an Arabic and with a Persian keyboard. */
 export const foldText = (text: string): string =>
-  text.normalize('NFKD').toLowerCase().replace(/[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]/g, '').replace(/[łøđßæœþðıς]/g, (letter) => LETTERS[letter]!).normalize('NFC')
+  text.normalize('NFKD').toLowerCase().replace(/[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]/g, '').replace(/[łøđßæœþðıςىیک]/g, (letter) => LETTERS[letter]!).normalize('NFC')
 
-const LETTERS: Readonly<Record<string, string>> = { ł: 'l', ø: 'o', đ: 'd', ß: 'ss', æ: 'ae', œ: 'oe', þ: 'th', ð: 'd', ı: 'i', ς: 'σ' }
+const LETTERS: Readonly<Record<string, string>> = { ł: 'l', ø: 'o', đ: 'd', ß: 'ss', æ: 'ae', œ: 'oe', þ: 'th', ð: 'd', ı: 'i', ς: 'σ', ى: 'ي', ی: 'ي', ک: 'ك' }
 
 /** Metres on a sphere. */
 export const metresBetween = (a: { lat: number; lon: number }, b: { lat: number; lon: number }): number => {

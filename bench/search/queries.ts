@@ -65,6 +65,8 @@ const makersFor = (people: readonly Person[]): Record<string, Maker> => {
   /** All who have every one of these words in their name. */
   const withWords = (words: readonly string[]): readonly Person[] =>
     (byWord.get(words.reduce((rarest, word) => ((byWord.get(word)?.length ?? 0) < (byWord.get(rarest)?.length ?? 0) ? word : rarest))) ?? []).filter((person) => words.every((word) => person.words.includes(word)))
+  /** Whether somebody has the one word, and one that begins with the other. */
+  const isBeginningOf = (beginning: string, word: string): boolean => withWords([word]).some((person) => person.words.some((other) => other.startsWith(beginning)))
   const whole = ({ profile: { name }, words }: Person): boolean => words.length >= 2 && name.length <= 60
 
   const misspelled = (error: (typeof TYPING_ERRORS)[number]): Maker => (person, random) => {
@@ -131,8 +133,8 @@ const makersFor = (people: readonly Person[]): Record<string, Maker> => {
       const [nickname] = pick(named, random)
       const short = nickname.toLowerCase()
       const surname = words[1]!
-      // Of a surname that one has, the rest of the query does not matter.
-      if (short === words[0] || withWords([surname]).length < 4 || withWords([short, surname]).length > 0) return undefined
+      // Of a surname that few have, the rest of the query does not matter; and whoever is called so, or so and longer, is meant.
+      if (withWords([surname]).length < 4 || isBeginningOf(short, surname) || isBeginningOf(surname, short)) return undefined
       const meant = NICKNAMES.filter(([other]) => other === nickname).map(([, given]) => given.toLowerCase())
       return { text: `${nickname} ${surname}`, isAnswer: (index) => holds(index, (other) => other.words.includes(surname) && meant.some((given) => other.words.includes(given))) }
     },
@@ -153,7 +155,7 @@ const makersFor = (people: readonly Person[]): Record<string, Maker> => {
       if (isUnspaced(script) || script === 'thai') return undefined
       const [word, about] = [pick(words, random), pick(foldedWords(bio).filter(({ length }) => length > 4), random)]
       if (word.length < 3 || about === undefined || words.includes(about)) return undefined
-      return { text: `${word} ${about}`, isAnswer: (index) => holds(index, (other) => other.words.includes(word) && foldedWords(other.profile.bio).includes(about)) }
+      return { text: `${word} ${about}`, isAnswer: (index) => holds(index, (other) => isAbout(other, word) && foldedWords(other.profile.bio).includes(about)) }
     },
     tag: ({ profile: { tags } }, random) => {
       const tag = pick(tags, random)
@@ -161,7 +163,7 @@ const makersFor = (people: readonly Person[]): Record<string, Maker> => {
     },
     'tag as text': ({ profile: { tags } }, random) => {
       const tag = pick(tags, random)
-      return tag === undefined || tag.length < 3 ? undefined : { text: tag, isAnswer: (index) => holds(index, (other) => hasTag(other, tag) || foldedWords(tag).every((word) => other.words.includes(word))) }
+      return tag === undefined || tag.length < 3 ? undefined : { text: tag, isAnswer: (index) => holds(index, (other) => [other.profile.name, ...other.profile.tags].some((text) => foldedWords(tag).every((word) => foldedWords(text).includes(word)))) }
     },
     'name and tag': ({ words, profile: { script, tags, name } }, random) => {
       const tag = pick(tags, random)
@@ -198,6 +200,9 @@ const ASCII: Readonly<Record<string, string>> = { ł: 'l', Ł: 'L', ø: 'o', Ø:
 const hasTag = ({ profile: { tags } }: Person, tag: string): boolean => tags.some((other) => foldText(other) === foldText(tag))
 
 const hasWord = (person: Person, word: string): boolean => (isUnspaced(person.profile.script) ? person.words.join('').includes(formOf(foldedWords(word), person.profile.script)) : person.words.includes(foldText(word)))
+
+/** Somebody called Paris, or from there. */
+const isAbout = ({ words, profile: { place = '', tags } }: Person, word: string): boolean => words.includes(word) || [place, ...tags].some((text) => foldedWords(text).includes(word))
 
 const isNear = ({ profile: { location } }: Person, near: { lat: number; lon: number; radiusMetres: number }): boolean => location !== undefined && metresBetween(location, near) <= near.radiusMetres
 
