@@ -59,7 +59,7 @@ const copyProfile = async ({ record, checkedAt }: Head, from: KeyValueStore, to:
     if (floor && decodeFloor(floor).sequence > record.sequence) return 'present'
     if (floor && recordThere && compareRecords(await readProfileRecord(id, recordThere, { now: checkedAt }), record) >= 0) return 'present'
     const books = await copyPinBooks(id, { from: createPrefixStore(from, PINS), to: createPrefixStore(to, PINS), signal })
-    await to.batch([{ type: 'check', key: `floor/${id}`, value: floor }, ...await forget(id, to, signal), ...await entriesOf(id, from, signal), ...onBooks(books)], { signal })
+    await to.batch([{ type: 'check', key: `floor/${id}`, value: floor }, ...await forget(id, to, signal), ...await entriesOf(id, from, signal), unindexed(id), ...onBooks(books)], { signal })
     return 'copied'
   })
 
@@ -70,9 +70,15 @@ const copyFloor = async (id: ProfileId, from: KeyValueStore, to: KeyValueStore, 
     if (!floor) throw new MercuryError('NOT_FOUND', `nothing is kept here of ${id}`)
     if (there && decodeFloor(there).sequence >= decodeFloor(floor).sequence) return 'present'
     const older = await forget(id, to, signal)
-    await to.batch([{ type: 'check', key: `floor/${id}`, value: there }, ...older, { type: 'put', key: `floor/${id}`, value: floor }, ...(fork ? [{ type: 'put', key: `fork/${id}`, value: fork } as const] : [])], { signal })
+    await to.batch([{ type: 'check', key: `floor/${id}`, value: there }, ...older, { type: 'put', key: `floor/${id}`, value: floor }, ...(fork ? [{ type: 'put', key: `fork/${id}`, value: fork } as const] : []), unindexed(id)], { signal })
     return 'copied'
   })
+
+/** An index over the destination looks at the profile again. */
+const unindexed = (id: ProfileId): Operation => ({ type: 'put', key: `unindexed/${id}`, value: COPIED })
+
+/** Another value than any other mark's. */
+const COPIED = Uint8Array.of(1)
 
 /** Takes out what the destination kept of an older version. */
 const forget = async (id: ProfileId, to: KeyValueStore, signal: AbortSignal | undefined): Promise<Operation[]> => {

@@ -63,8 +63,12 @@ const key = {
   unread: (id: ProfileId) => `unread/${id}`,
   fork: (id: ProfileId) => `fork/${id}`,
   checked: (id: ProfileId) => `checked/${id}`,
-  change: (id: ProfileId) => `change/${id}`
+  change: (id: ProfileId) => `change/${id}`,
+  unindexed: (id: ProfileId) => `unindexed/${id}`
 }
+
+/** For `unindexed/` of a profile that has no head any more: another value than any head's. */
+const FORGOTTEN = Uint8Array.of(0)
 
 /**
  * What this device knows of profiles, in `state`.
@@ -72,7 +76,8 @@ const key = {
  * `floor/`, `record/` and, where the document does not ride in the record, `document/` make the head, `checked/` says when it was last
  * confirmed. `unread/` is a newer authentic record
  * whose document could not be had or understood yet. `fork/` is evidence. `change/` marks profiles whose head changed since their mark was
- * taken; who reads the marks (an index) deletes them. Of a profile that was forgotten only the floor, the evidence and a mark stand: there is no head.
+ * taken, for a feed of changes, and `unindexed/` for a search index; who reads marks deletes them. There is at most one of each a profile, read or not.
+ * Of a profile that was forgotten only the floor, the evidence and the marks stand: there is no head.
  */
 export class ProfileState {
   private readonly store: KeyValueStore
@@ -204,7 +209,7 @@ export class ProfileState {
       head.record.documentBytes ? { type: 'delete', key: key.document(id) } : { type: 'put', key: key.document(id), value: head.documentBytes },
       { type: 'delete', key: key.unread(id) },
       { type: 'put', key: key.checked(id), value: encodeCbor(head.checkedAt) },
-      { type: 'put', key: key.change(id), value: head.record.cid.bytes },
+      ...[key.change(id), key.unindexed(id)].map((mark): Operation => ({ type: 'put', key: mark, value: head.record.cid.bytes })),
       ...also
     ]
     await this.store.batch(operations, { signal })
@@ -221,7 +226,7 @@ export class ProfileState {
     return [
       { type: 'check', key: key.floor(id), value: floor },
       ...deleted.map((name): Operation => ({ type: 'delete', key: name })),
-      ...(floor ? [{ type: 'put', key: key.change(id), value: decodeFloor(floor).cid.bytes } as const] : [])
+      ...(floor ? [{ type: 'put', key: key.change(id), value: decodeFloor(floor).cid.bytes }, { type: 'put', key: key.unindexed(id), value: FORGOTTEN }] as const : [])
     ]
   }
 

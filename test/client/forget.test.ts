@@ -24,13 +24,13 @@ describe('a profile that is forgotten', () => {
     const { profiles } = openDevice({ state, blocks: createHashStore(blocks), routers: openWorld().routers })
     await publishWithPicture(profiles)
     await profiles.forget(alice.id)
-    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID'])
+    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID', 'unindexed/ID'])
     expect(await keysOf(blocks)).toEqual([])
     expect(await profiles.stored(alice.id)).toBeUndefined()
     expect(await Array.fromAsync(profiles.kept())).toEqual([])
     await profiles.forget(alice.id)
     await profiles.forget((await signerOf(2)).id)
-    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID'])
+    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID', 'unindexed/ID'])
   })
 
   it('leaves a block that somebody else needs', async () => {
@@ -56,7 +56,7 @@ describe('a profile that is forgotten', () => {
     sleep(18 * HOUR_MS)
     await profiles.keepAlive()
     expect(asked).toBe(true)
-    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID'])
+    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID', 'unindexed/ID'])
   })
 
   it('ends deliveries that are under way', async () => {
@@ -65,7 +65,7 @@ describe('a profile that is forgotten', () => {
     const { profiles } = openDevice({ state, routers: [router], deliveryTimeoutMs: 1_000_000 })
     await profiles.accept(await recordOf(7), { wait: 'local' })
     await profiles.forget(alice.id)
-    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID'])
+    expect(await keysOf(state)).toEqual(['change/ID', 'floor/ID', 'unindexed/ID'])
     await profiles.close()
   })
 
@@ -166,7 +166,7 @@ describe.each(['state', 'blocks'] as const)('over %s that fail at the n-th opera
       await after.forget(alice.id)
       // What was released before the fault is unpinned by whoever unpins next; here without waiting until the process that failed is known to be dead.
       await createPinSet({ state: createPrefixStore(stores.state, PINS), blocks: createHashStore(stores.blocks), leaseMs: 0 }).unpin('nobody')
-      expect(await keysOf(stores.state), `operation ${n}`).toEqual(['change/ID', 'floor/ID'])
+      expect(await keysOf(stores.state), `operation ${n}`).toEqual(['change/ID', 'floor/ID', 'unindexed/ID'])
       expect(await keysOf(stores.blocks), `operation ${n}`).toEqual([])
       expect((await after.publish({ name: 'Alice' }, alice, { wait: 'all' })).sequence).toBe(sequence + 1n)
       await after.close()

@@ -1,9 +1,6 @@
-import { CID } from 'multiformats/cid'
-import { create as createDigest } from 'multiformats/hashes/digest'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import type { ProfileDocument } from '../../profile/document.ts'
-import { DAG_CBOR } from '../../store/block.ts'
-import { SHA2_256 } from '../../store/sha256.ts'
+import { BlockNotFoundError } from '../../store/hash-store.ts'
 import { isTypoOf } from '../analyser/typo.ts'
 import { nameWordOf } from '../query/keys.ts'
 import { matchDocument } from '../query/match.ts'
@@ -11,8 +8,7 @@ import { termsOf } from '../query/profile-terms.ts'
 import type { Query } from '../query/query.ts'
 import { MATCH_CLASSES, classRank, compareWithinClass, type MatchClass } from '../rank.ts'
 import { readDocuments, readTogether, type FetchedDocument, type Reading } from '../reading.ts'
-import { BlockNotFoundError } from '../../store/hash-store.ts'
-import type { NumberedDocument } from '../segment/leaf.ts'
+import { documentCidOf, type NumberedDocument } from '../segment/leaf.ts'
 import type { Segment } from '../segment/segment.ts'
 import { deadAmong } from '../segment/tombstones.ts'
 import { QueryStopped, runReading, type BlockSource } from './block-source.ts'
@@ -209,7 +205,7 @@ class SegmentHitStream implements HitStream {
     const self = this
     await runReading(readTogether<void>([
       (function * (): Reading<void> {
-        documents = yield * readDocuments(fresh.map(({ document }) => cidOfDigest(document.digest)))
+        documents = yield * readDocuments(fresh.map(({ document }) => documentCidOf(document.digest)))
       })(),
       ...this.keys.map((keys, segment) => (function * (): Reading<void> {
         const own = fresh.filter((candidate) => candidate.segment === segment)
@@ -274,5 +270,3 @@ const meantWords = (all: readonly SegmentKeys[], word: string, typoKeys: readonl
   }
   return [...documentsByWord].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([meant]) => meant)
 }
-
-const cidOfDigest = (digest: Uint8Array): CID => CID.createV1(DAG_CBOR, createDigest(SHA2_256, digest))

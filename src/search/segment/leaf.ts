@@ -1,5 +1,8 @@
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
 import { compareUtf8, utf8 } from '../../bytes.ts'
+import { DAG_CBOR } from '../../store/block.ts'
+import { SHA2_256 } from '../../store/sha256.ts'
 import { carriesHits, isTypoKey } from '../query/keys.ts'
 import { InvalidIndexBlockError, LEAF, MAX_INDEX_BLOCK_BYTES, type IndexBlock } from './index-block.ts'
 import { PackedReader, PackedWriter } from './packed-bytes.ts'
@@ -21,6 +24,9 @@ export interface NumberedDocument {
   /** sha2-256 of the document. */
   readonly digest: Uint8Array
 }
+
+/** The CID of the document that a table or a hit names by its hash. */
+export const documentCidOf = (digest: Uint8Array): CID => CID.createV1(DAG_CBOR, createDigest(SHA2_256, digest))
 
 /** A word of names that a typo key lists. */
 export interface TypoWord {
