@@ -11,3 +11,5 @@ export { reannounceIndex, type ReannounceOptions, type Reannounced } from './sea
 export type { Announcement } from './search/published/announce.ts'
 export { findIndex, readCoverage, type FindIndexOptions, type IndexVersion } from './search/published/find-index.ts'
 export { indexAt, openIndex, type OpenIndexOptions, type PublishedIndex, type PublishedSearchOptions } from './search/published/open-index.ts'
+export { auditIndex, type AuditOptions } from './search/published/audit.ts'
+export type { AddedDocument, AuditedSegment, CoverageDifference, Findings, IndexAudit, MisScoredKey, MissingProfile, QualityDifference } from './search/published/audit-report.ts'
