@@ -36,7 +36,7 @@ export interface MisScoredKey {
   readonly id?: ProfileId
 }
 
-/** The index's opinion of a profile is another than the auditor's: nobody's lie, but it decides the order within a class. */
+/** The index thinks otherwise of a profile than this program would: an opinion and no lie, but it decides the order within a class. */
 export interface QualityDifference {
   readonly id: ProfileId
   readonly cid: CID

@@ -11,6 +11,7 @@ import { compareWithinClass } from '../rank.ts'
 import type { FetchedDocument } from '../reading.ts'
 import { buildSegment, type SegmentInput } from '../segment/build-segment.ts'
 import { InvalidIndexBlockError, decodeIndexBlock } from '../segment/index-block.ts'
+import { documentCidOf } from '../segment/leaf.ts'
 import { readDocumentTable, readWith } from '../segment/read-table.ts'
 import { entriesOf, numbersOf, type IndexBlockReader } from '../segment/segment-entries.ts'
 import type { NumberedDocuments } from '../segment/segment-writer.ts'
@@ -20,7 +21,6 @@ import type { AddedDocument, AuditedSegment, MisScoredKey } from './audit-report
 import type { AuditSource } from './audit-source.ts'
 import { compareEntries } from './compare-entries.ts'
 import { fitSegments } from './fit-segments.ts'
-import { documentCidOf } from './segment-blocks.ts'
 
 /** Documents or blocks fetched at a time. */
 const BATCH = 64

@@ -3,8 +3,8 @@ import type { HashStore } from '../../store/hash-store.ts'
 import { QueryStopped, createBlockSource, type BlockSource } from '../engine/block-source.ts'
 import type { FetchedDocument, Need } from '../reading.ts'
 import type { IndexBlock } from '../segment/index-block.ts'
+import { documentCidOf } from '../segment/leaf.ts'
 import type { IndexBlockReader } from '../segment/segment-entries.ts'
-import { documentCidOf } from './segment-blocks.ts'
 
 /** What is fetched has so many bytes on average at least, or an index is made to have no end. */
 const SMALL_BLOCK_BYTES = 128

@@ -3,6 +3,7 @@ import { checkLimit } from '../../errors.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import type { HashStore } from '../../store/hash-store.ts'
 import { termsOf } from '../query/profile-terms.ts'
+import { qualityOf } from '../query/quality.ts'
 import type { FetchedDocument } from '../reading.ts'
 import { acceptedHomeOf } from './accepted-home.ts'
 import { FindingList, type AddedDocument, type CoverageDifference, type IndexAudit, type MisScoredKey, type MissingProfile, type QualityDifference } from './audit-report.ts'
@@ -17,8 +18,6 @@ export interface AuditOptions {
   hints?: readonly string[]
   /** The newest versions of profiles that the auditor knows, verified; those that are not listed, too. Without them nothing can be found missing. */
   documents?: AsyncIterable<FetchedDocument> | Iterable<FetchedDocument>
-  /** What the auditor thinks of a profile, 0 to 255; `undefined` for no opinion. */
-  qualityOf?: (document: FetchedDocument) => Promise<number | undefined> | number | undefined
   /** Profiles of the index; some 3 KiB of memory each. 100,000 by default. */
   maxDocuments?: number
   /** Bytes that are fetched in all; 512 MiB by default. */
@@ -33,7 +32,7 @@ export interface AuditOptions {
  *
  * @throws InvalidIndexBlockError naming the block that is missing or wrong, InvalidManifestError for the coverage, LimitError over `maxDocuments` and `maxBytes`, what the store throws
  */
-export const auditIndex = async (index: Pick<IndexVersion, 'name' | 'cid' | 'manifest'>, { blocks, hints, documents = [], qualityOf, maxDocuments = 100_000, maxBytes = 512 * 1_048_576, maxItems = 100, signal }: AuditOptions): Promise<IndexAudit> => {
+export const auditIndex = async (index: Pick<IndexVersion, 'name' | 'cid' | 'manifest'>, { blocks, hints, documents = [], maxDocuments = 100_000, maxBytes = 512 * 1_048_576, maxItems = 100, signal }: AuditOptions): Promise<IndexAudit> => {
   const { name, cid, manifest } = index
   checkLimit('audited profiles', maxDocuments, manifest.segments.reduce((sum, segment) => sum + segment.documents, 0))
   const source = new AuditSource({ blocks, hints: hintsOf(manifest, hints), maxBytes, signal })
@@ -46,8 +45,8 @@ export const auditIndex = async (index: Pick<IndexVersion, 'name' | 'cid' | 'man
     const { id } = document
     const home = await acceptedHomeOf(document)
     countByHome.set(home, (countByHome.get(home) ?? 0) + 1)
-    const expected = await qualityOf?.(document)
-    if (expected !== undefined && expected !== says) quality.add({ id, cid: document.cid, says, expected })
+    const expected = qualityOf(document.document, { accepted: home !== undefined })
+    if (expected !== says) quality.add({ id, cid: document.cid, says, expected })
     const version = { cid: document.cid, seq: document.document.seq }
     const other = newest.get(id)
     if (other) added.add({ id, cid: (other.seq < version.seq ? other : version).cid, reason: 'superseded' })

@@ -1,6 +1,6 @@
-import { checkLimit } from '../../errors.ts'
 import type { ProfileId } from '../../identity/profile-id.ts'
 import type { ProfileDocument } from '../../profile/document.ts'
+import { DEFAULT_PAGE_HITS, checkPageLimit, type PageOptions } from '../engine/answer-page.ts'
 import { createBlockCache, type BlockCache } from '../engine/block-cache.ts'
 import { createBlockSource } from '../engine/block-source.ts'
 import { openHitStream } from '../engine/hit-stream.ts'
@@ -8,9 +8,6 @@ import type { HitStream, SearchAnswer } from '../engine/search-answer.ts'
 import { parseQuery, type Query, type QueryFilters } from '../query/query.ts'
 import type { Coverage } from './coverage.ts'
 import { findIndex, hintsOf, readCoverage, type FindIndexOptions, type IndexVersion } from './find-index.ts'
-
-export const MAX_PAGE_HITS = 100
-const PAGE_HITS = 10
 
 export interface OpenIndexOptions extends FindIndexOptions {
   /** Blocks that were read before, of this index or of any; one of its own by default. */
@@ -24,9 +21,8 @@ export interface PublishedIndex extends IndexVersion {
   /** Hits as far as they are taken, within the limits of one query: 128 blocks, 1 MiB. @throws InvalidCursorError for a cursor of another version */
   stream(query: Query, options?: { cursor?: string }): HitStream
   /**
-   * One page.
+   * One page. Its cursor is a place in this version, where the next page goes on without reading the first again.
    *
-   * @param options `limit`: 10 by default, at most 100
    * @throws InvalidQueryError, InvalidCursorError, LimitError, InvalidIndexBlockError naming the block that is missing or wrong, and what the store throws
    */
   search(text: string, options?: PublishedSearchOptions): Promise<SearchAnswer>
@@ -34,11 +30,7 @@ export interface PublishedIndex extends IndexVersion {
   coverage(options?: { signal?: AbortSignal }): Promise<Coverage>
 }
 
-export interface PublishedSearchOptions extends QueryFilters {
-  limit?: number
-  cursor?: string
-  signal?: AbortSignal
-}
+export interface PublishedSearchOptions extends QueryFilters, PageOptions {}
 
 /** Opens the newest version of an index for queries. @throws as {@link findIndex} */
 export const openIndex = async (id: ProfileId, options: OpenIndexOptions): Promise<PublishedIndex> => indexAt(await findIndex(id, options), options)
@@ -52,8 +44,8 @@ export const indexAt = (version: IndexVersion, { blocks, hints, cache = createBl
   return {
     ...version,
     stream,
-    async search (text, { limit = PAGE_HITS, cursor, signal, ...filters } = {}) {
-      checkLimit('hits of a page', MAX_PAGE_HITS, limit)
+    async search (text, { limit = DEFAULT_PAGE_HITS, cursor, signal, ...filters } = {}) {
+      checkPageLimit(limit)
       const opened = stream(parseQuery(text, filters), { cursor })
       const hits = await opened.take(limit, { signal })
       const next = opened.cursor()

@@ -1,13 +1,13 @@
-import { CID } from 'multiformats/cid'
-import { create as createDigest } from 'multiformats/hashes/digest'
+import type { CID } from 'multiformats/cid'
 import { encodeCbor } from '../../cbor.ts'
-import { DAG_CBOR, getBlock } from '../../store/block.ts'
+import { getBlock } from '../../store/block.ts'
 import { mapConcurrently } from '../../store/concurrent.ts'
 import { BlockNotFoundError, hashName, type HashStore } from '../../store/hash-store.ts'
-import { SHA2_256, sha256 } from '../../store/sha256.ts'
+import { sha256 } from '../../store/sha256.ts'
 import type { Reading } from '../reading.ts'
 import { documentsOf } from '../segment/document-table.ts'
 import { MAX_INDEX_BLOCK_BYTES, decodeIndexBlock } from '../segment/index-block.ts'
+import { documentCidOf } from '../segment/leaf.ts'
 import { readWith } from '../segment/read-table.ts'
 import type { IndexBlockReader } from '../segment/segment-entries.ts'
 import { encodeSegment, type Segment } from '../segment/segment.ts'
@@ -20,9 +20,6 @@ interface SignalOption {
 
 /** Tells a segment from others, whatever has died in it. 32 bytes. */
 export const segmentId = async (segment: Segment): Promise<Uint8Array> => sha256(encodeCbor(encodeSegment({ ...segment, dead: [] })))
-
-/** The CID of the document that a table or a hit names by its hash. */
-export const documentCidOf = (digest: Uint8Array): CID => CID.createV1(DAG_CBOR, createDigest(SHA2_256, digest))
 
 /**
  * The blocks that a segment links to, each once, tombstones apart; for who trusts the segment, as it has no other bound than the segment itself.

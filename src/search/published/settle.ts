@@ -2,12 +2,13 @@ import type { CID } from 'multiformats/cid'
 import { hashName, type HashStore } from '../../store/hash-store.ts'
 import type { PinSet } from '../../store/pins.ts'
 import { documentsOf } from '../segment/document-table.ts'
+import { documentCidOf } from '../segment/leaf.ts'
 import type { Segment, TombstoneSlice } from '../segment/segment.ts'
 import { readDead } from '../segment/tombstones.ts'
 import { CHUNK_BLOCKS, randomInstance } from './block-writer.ts'
 import { verifyManifest } from './manifest.ts'
 import type { PinnedSegment, Publication, PublishedHead } from './publication.ts'
-import { documentCidOf, readFrom } from './segment-blocks.ts'
+import { readFrom } from './segment-blocks.ts'
 
 interface SettleParts {
   readonly pins: PinSet

@@ -3,12 +3,13 @@ import { concat } from 'uint8arrays'
 import { LimitError } from '../../../src/errors.ts'
 import type { Signer } from '../../../src/identity/signer.ts'
 import { acceptHosting } from '../../../src/profile/acceptance.ts'
-import { signDocument, type SignedDocument } from '../../../src/profile/document.ts'
+import { signDocument, type ProfileDocument, type SignedDocument } from '../../../src/profile/document.ts'
 import { auditIndex, type AuditOptions } from '../../../src/search/published/audit.ts'
 import type { Coverage } from '../../../src/search/published/coverage.ts'
 import { encodeCoverage } from '../../../src/search/published/coverage.ts'
 import { fitSegments } from '../../../src/search/published/fit-segments.ts'
 import { signManifest, type Manifest } from '../../../src/search/published/manifest.ts'
+import { qualityOf } from '../../../src/search/query/quality.ts'
 import { wordKey } from '../../../src/search/query/keys.ts'
 import type { FetchedDocument } from '../../../src/search/reading.ts'
 import { buildSegment, type SegmentInput } from '../../../src/search/segment/build-segment.ts'
@@ -17,6 +18,9 @@ import { encodeNode, parseNode } from '../../../src/search/segment/node.ts'
 import { deadCountOf, type Segment } from '../../../src/search/segment/segment.ts'
 import { getBlock } from '../../../src/store/block.ts'
 import { NOW, createShelf, homeless, indexSigner, inputOf, people, personOf, signerOf, type Person, type Shelf } from './index-fixture.ts'
+
+/** What this program thinks of a profile without a picture and a home. */
+const ORDINARY = qualityOf({ attrs: {} } as ProfileDocument, { accepted: false })
 
 let signer: Signer
 let shelf: Shelf
@@ -50,11 +54,11 @@ const readBlock = async (cid: IndexBlock['cid']): Promise<IndexBlock> => decodeI
 describe('the audit of an honest index', () => {
   it('finds nothing, and builds every segment again', async () => {
     const edited = await personOf(3, { name: 'Zoe Quinn', listed: true }, 2)
-    const segments = [await shelf.build([edited]), await shelf.bury(await shelf.build(persons.slice(0, 50)), [persons[3]!]), await shelf.build(persons.slice(50), 200)]
+    const segments = [await shelf.build([edited]), await shelf.bury(await shelf.build(persons.slice(0, 50)), [persons[3]!]), await shelf.build(persons.slice(50), 99)]
     const known = persons.with(3, edited)
     const report = await audit(segments, { documents: known.map(found) })
     expect(report).toMatchObject({ name: signer.id, seq: 5, documents: 80, compared: 80, faithful: true, segments: [{ documents: 1, dead: 0, rebuilt: true }, { documents: 50, dead: 1, rebuilt: true }, { documents: 30, dead: 0, rebuilt: true }] })
-    for (const list of [report.missing, report.added, report.misScored, report.coverage, report.quality]) expect(list).toMatchObject({ total: 0, items: [] })
+    for (const list of [report.missing, report.added, report.misScored, report.coverage]) expect(list).toMatchObject({ total: 0, items: [] })
     expect(report.work.blocks).toBeGreaterThan(80)
   })
 
@@ -72,8 +76,14 @@ describe('the audit of an honest index', () => {
   })
 
   it('calls another opinion of a profile an opinion', async () => {
-    const report = await audit([await shelf.build(persons)], { qualityOf: ({ id }) => (id === persons[4]!.id ? 9 : id === persons[5]!.id ? undefined : 7) })
-    expect(report).toMatchObject({ faithful: true, quality: { total: 1, items: [{ id: persons[4]!.id, says: 7, expected: 9 }] } })
+    const segments = [await shelf.build(persons.slice(1), ORDINARY), await shelf.build(persons.slice(0, 1), 255)]
+    expect(await audit(segments)).toMatchObject({ faithful: true, quality: { total: 1, items: [{ id: persons[0]!.id, says: 255, expected: ORDINARY }] } })
+  })
+
+  it('expects the least of a name that mixes look-alike letters', async () => {
+    const lookAlike = await personOf(901, { name: 'P\u0430ypal', listed: true })
+    const report = await audit([await shelf.build([...persons, lookAlike], ORDINARY)])
+    expect(report.quality.items).toEqual([{ id: lookAlike.id, cid: lookAlike.signed.cid, says: ORDINARY, expected: 0 }])
   })
 
   it('of nobody is faithful', async () => {
