@@ -38,6 +38,7 @@ export { createHashWeb, type HashWebOptions } from './store/hash-web.ts'
 export { copyBlocks, type CopiedBlock, type CopyOptions } from './store/copy-blocks.ts'
 export { BlockMismatchError, getBlock, putBlock } from './store/block.ts'
 
+export { createKeptHeads, type KeptHeads } from './client/profile-heads.ts'
 export { createProfiles, type Freshness, type Profiles, type ProfilesOptions, type ResolveOptions, type Resolved } from './client/profiles.ts'
 export { SequenceUnknownError, type DeliveryOptions, type PublishOptions, type PublishProgress } from './client/publish.ts'
 export { UndeliveredError, type Published, type Receipt, type Wait } from './client/receipt.ts'

@@ -199,7 +199,10 @@ class SegmentHitStream implements HitStream {
 
   /** Reads the documents of `batch`, and which of its numbers are dead, in one round; then judges each. */
   private async judgeBatch (batch: readonly Candidate[], signal: AbortSignal | undefined): Promise<readonly (Hit | undefined)[]> {
-    const fresh = [...new Map(batch.filter((candidate) => !this.judged.has(nameOf(candidate))).map((candidate) => [nameOf(candidate), candidate])).values()]
+    // A document is held to the best class under which it is offered.
+    const firstByName = new Map<string, Candidate>()
+    for (const candidate of batch) if (!this.judged.has(nameOf(candidate)) && !firstByName.has(nameOf(candidate))) firstByName.set(nameOf(candidate), candidate)
+    const fresh = [...firstByName.values()]
     let documents: readonly (FetchedDocument | Error)[] = []
     const dead = new Set<string>()
     const self = this
