@@ -1,12 +1,12 @@
 import { decodeCborMap } from '../../src/cbor.ts'
 import type { ProfileDocument } from '../../src/profile/document.ts'
 import { termsOf } from '../../src/search/query/profile-terms.ts'
+import { qualityOf } from '../../src/search/query/quality.ts'
 import { buildSegment, type SegmentInput } from '../../src/search/segment/build-segment.ts'
 import type { Segment } from '../../src/search/segment/segment.ts'
 import { createCountedBlocks, type CountedBlocks } from './counted-blocks.ts'
 import { datasetBytes } from './dataset.ts'
 import { createDocumentBlocks, type DocumentBlocks } from './document-blocks.ts'
-import { mix } from './sampler.ts'
 
 /** An index of the first profiles of the set, and what making it took. */
 export interface BuiltIndex {
@@ -28,7 +28,6 @@ export interface BuildOptions {
 
 /** Documents are made so many at a time, outside of what is timed. */
 const PART = 5_000
-const QUALITIES = 32
 
 /** One segment of `count` profiles, or several. */
 export const buildIndex = async (count: number, { documents = createDocumentBlocks(count, datasetBytes), backwards = false, levels = [] }: BuildOptions = {}): Promise<BuiltIndex> => {
@@ -41,12 +40,13 @@ export const buildIndex = async (count: number, { documents = createDocumentBloc
       const part = Array.from({ length: Math.min(PART, to - partFrom) }, (_, i) => {
         const index = backwards ? to - 1 - (partFrom - from) - i : partFrom + i
         const bytes = datasetBytes(index)
-        return { index, bytes: bytes.byteLength, document: decodeCborMap(bytes) as ProfileDocument }
+        const document = decodeCborMap(bytes) as ProfileDocument
+        return { index, bytes: bytes.byteLength, document, quality: qualityOf(document, { accepted: document.homes !== undefined }) }
       })
       preparingMs += performance.now() - started
-      for (const { index, document, bytes } of part) {
+      for (const { index, document, bytes, quality } of part) {
         const { keys } = termsOf(document, bytes)!
-        yield { digest: documents.digestOf(index), quality: datasetQuality(index), keys }
+        yield { digest: documents.digestOf(index), quality, keys }
       }
     }
   }
@@ -58,6 +58,3 @@ export const buildIndex = async (count: number, { documents = createDocumentBloc
   }
   return { segments, blocks, documents, buildMs: performance.now() - started - preparingMs }
 }
-
-/** What an index may think of a profile: here it says nothing of how well it fits. */
-export const datasetQuality = (index: number): number => mix(7, index) % QUALITIES

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Table } from '../report.ts'
@@ -13,6 +13,9 @@ import { createOurs } from './ours.ts'
 export interface LocalTimes {
   readonly latencies: ReadonlyMap<QueryShape, readonly { readonly subject: string; readonly latency: Latency }[]>
   readonly miniSearchBuildMs: number
+  /** With its trigrams and the tables for filters. */
+  readonly fts5BuildMs: number
+  readonly fts5FileBytes: number
 }
 
 const QUERIES = 300
@@ -22,10 +25,10 @@ export const measureLocal = async (index: BuiltIndex): Promise<LocalTimes> => {
   const { count } = index.documents
   const directory = mkdtempSync(join(tmpdir(), 'mercury-bench-search-'))
   const profiles = Array.from({ length: count }, (_, i) => datasetProfile(i))
-  const started = performance.now()
-  const miniSearch = createMiniSearch(profiles)
-  const miniSearchBuildMs = performance.now() - started
-  const subjects = [createOurs(index), miniSearch, createFts5(profiles, { file: join(directory, 'words.db') })]
+  const file = join(directory, 'words.db')
+  const [miniSearch, miniSearchBuildMs] = timed(() => createMiniSearch(profiles))
+  const [fts5, fts5BuildMs] = timed(() => createFts5(profiles, { file }))
+  const subjects = [createOurs(index), miniSearch, fts5]
   try {
     const latencies = new Map<QueryShape, { subject: string; latency: Latency }[]>()
     for (const shape of QUERY_SHAPES) {
@@ -34,11 +37,16 @@ export const measureLocal = async (index: BuiltIndex): Promise<LocalTimes> => {
       for (const subject of subjects) measured.push({ subject: subject.name, latency: await latencyOf(subject, queries) })
       latencies.set(shape, measured)
     }
-    return { latencies, miniSearchBuildMs }
+    return { latencies, miniSearchBuildMs, fts5BuildMs, fts5FileBytes: statSync(file).size }
   } finally {
     for (const subject of subjects) subject.close()
     rmSync(directory, { recursive: true })
   }
+}
+
+const timed = <T>(make: () => T): [T, number] => {
+  const started = performance.now()
+  return [make(), performance.now() - started]
 }
 
 export const localTable = (count: number, { latencies }: LocalTimes): Table => ({
