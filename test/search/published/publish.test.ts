@@ -7,6 +7,7 @@ import { InvalidManifestError } from '../../../src/search/published/invalid-mani
 import { signManifest, verifyManifest } from '../../../src/search/published/manifest.ts'
 import { publishIndex, type PublishIndexOptions } from '../../../src/search/published/publish.ts'
 import { INDEX_RETENTION_MS, releaseSuperseded } from '../../../src/search/published/release.ts'
+import { reannounceIndex } from '../../../src/search/published/reannounce.ts'
 import { indexBlocksOf, liveDocumentsOf } from '../../../src/search/published/segment-blocks.ts'
 import type { Segment } from '../../../src/search/segment/segment.ts'
 import { walkDag } from '../../../src/store/walk-dag.ts'
@@ -105,6 +106,16 @@ describe('publishing an index', () => {
     expect(written.blocks).toBe(index.length + 260 + 2)
   })
 
+  it('does not put again what an attempt that was cut off has put', async () => {
+    const whole = publisher()
+    const { written } = await whole.publish([base], 300)
+    const { publish, blocks } = publisher()
+    const failing: HashStore = { ...blocks, put: (cid, bytes, options) => (blocks.counts.put === written.blocks - 1 ? Promise.reject(new Error('full')) : blocks.put(cid, bytes, options)) }
+    await expect(publish([base], 300, { blocks: failing })).rejects.toThrow('full')
+    expect((await publish([base], 300, later(1_000))).written.blocks).toBeLessThanOrEqual(2)
+    expect(await isWhole(blocks, base)).toBe(true)
+  })
+
   it('says for each router what became of the record, and lasts though one takes none', async () => {
     const { publish } = publisher()
     const hanging = { ...memoryRouter('hanging'), put: () => new Promise<void>(() => undefined) }
@@ -192,6 +203,14 @@ describe('releasing what is superseded', () => {
     await publish([], 0, { routers, ...later(3 * INDEX_RETENTION_MS) })
     expect(await releaseSuperseded(signer.id, { state, blocks, ...later(4 * INDEX_RETENTION_MS - 1) })).toEqual({ parts: 0 })
     expect(await releaseSuperseded(signer.id, { state, blocks, ...later(4 * INDEX_RETENTION_MS) })).toEqual({ parts: 3 })
+  })
+
+  it('is not put off by announcing again', async () => {
+    const { publish, blocks, state, routers } = publisher()
+    await publish([base], 300)
+    await publish([], 0, later(1_000))
+    await reannounceIndex(signer.id, { state, routers, ...later(20 * HOUR_MS) })
+    expect(await releaseSuperseded(signer.id, { state, blocks, ...later(INDEX_RETENTION_MS + 1_000) })).toEqual({ parts: 3 })
   })
 
   it('lets the document of an edited profile go a day later, though its segment stays', async () => {
