@@ -109,6 +109,15 @@ describe('a published index', () => {
     await expect(current.search('person', { limit: 5, cursor: cursor! })).rejects.toMatchObject({ code: 'INVALID_CURSOR' })
   })
 
+  it('ends in time with what it has found, and says so', async () => {
+    const slow: HashStore = { ...published, get: (cid, options) => (cid.equals(persons[17]!.signed.cid) ? new Promise(() => undefined) : published.get(cid, options)) }
+    const index = await open({ blocks: slow })
+    const { hits, report } = await index.search(nameOf(17), { timeoutMs: 50 })
+    expect(hits).toEqual([])
+    expect(report.stopped).toBe('time')
+    await expect(index.search(nameOf(17), { signal: AbortSignal.timeout(20) })).rejects.toThrow(/timeout/)
+  })
+
   it('refuses a page of over 100', async () => {
     await expect((await open()).search('person', { limit: 101 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
   })
