@@ -3,7 +3,7 @@ import { HOUR_MS } from '../../limits.ts'
 import { mapConcurrently } from '../../store/concurrent.ts'
 import { hashName, type HashStore } from '../../store/hash-store.ts'
 import type { PinSet } from '../../store/pins.ts'
-import type { BegunPart, Part, Publication, PublishedHead } from './publication.ts'
+import type { BegunPart, Part, Publication } from './publication.ts'
 
 /** Blocks of one owner in the pin set. */
 export const CHUNK_BLOCKS = 1_024
@@ -45,12 +45,14 @@ export class BlockWriter {
     return { blocks: this.blocks, bytes: this.bytes }
   }
 
-  /** Learns which blocks are there: those of the version before, and those of attempts that were cut off not long ago. */
-  async learn (head: PublishedHead | undefined): Promise<void> {
+  /**
+   * Learns which blocks are there: those of `left`, which the version before has and the new one lacks, as its documents mostly move from there, and those of attempts that were cut off not long ago.
+   * A block that only a part has which both versions share may be put again; that changes nothing.
+   */
+  async learn (left: readonly Part[]): Promise<void> {
     const { publication, now, signal } = this.parts
-    const kept = head ? [head.own, ...head.segments.flatMap(({ index, documents }) => [index, documents])] : []
     const begun = (await publication.begun(signal)).filter(({ at }) => at <= now && now - at < TRUSTED_MS)
-    for (const part of [...kept, ...begun]) {
+    for (const part of [...left, ...begun]) {
       for (let chunk = 0; chunk < part.chunks; chunk++) for (const cid of await publication.chunk(part, chunk, signal)) this.present.add(hashName(cid))
     }
   }

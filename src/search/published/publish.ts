@@ -94,13 +94,16 @@ export const publishIndex = async (options: PublishIndexOptions): Promise<Publis
   const signed = await signManifest({ seq, time, segments, coverage: covered.cid, providers, prev: past?.digest ?? null }, signer, { signal })
   checkCoverage(covered.cid, coverage, signed.manifest)
   const writer = new BlockWriter({ publication, pins, blocks, now, signal })
-  if (!rewrite) await writer.learn(before)
+  const reused: (PinnedSegment | undefined)[] = []
+  for (const segment of snapshot.segments) reused.push(rewrite ? undefined : await reuse(segment, before, options))
+  const retired = retiredBy(reused, before)
+  if (!rewrite) await writer.learn(retired)
   const pinned: PinnedSegment[] = []
-  for (const segment of snapshot.segments) pinned.push((rewrite ? undefined : await reuse(segment, before, options)) ?? (await writeSegment(segment, writer, options)))
+  for (const [i, segment] of snapshot.segments.entries()) pinned.push(reused[i] ?? (await writeSegment(segment, writer, options)))
   const own = await writeOwn([...tops, covered, signed], writer, options)
   const record = await createValidRecord(signed, signer, { now: clock(), ttlMs, signal })
   const head: PublishedHead = { record: record.bytes, manifest: signed.bytes, seq, own, segments: pinned }
-  await publication.commit(head, { before: bytes, begun: writer.begun, retired: retiredBy(head, before), signal })
+  await publication.commit(head, { before: bytes, begun: writer.begun, retired, signal })
   await settleTombstones(publication, { pins, blocks, signal })
   const announcements = await announceHead(publication, head, routers, { now: clock(), routerTimeoutMs, signal })
   return { name, record, manifest: signed.manifest, isNew: true, written: writer.written, announcements }
@@ -165,9 +168,9 @@ const reader = (blocks: HashStore, signal: AbortSignal | undefined) => async (ci
   return bytes
 }
 
-/** What the version before had and this one does not. */
-const retiredBy = ({ segments }: PublishedHead, before: PublishedHead | undefined): readonly Part[] => {
+/** What the version before had and the new one, which shares `reused` with it, does not. */
+const retiredBy = (reused: readonly (PinnedSegment | undefined)[], before: PublishedHead | undefined): readonly Part[] => {
   if (!before) return []
-  const kept = new Set(segments.map(({ index }) => index.instance))
+  const kept = new Set(reused.map((pinned) => pinned?.index.instance))
   return [before.own, ...before.segments.filter(({ index }) => !kept.has(index.instance)).flatMap(({ index, documents }) => [index, documents])]
 }
