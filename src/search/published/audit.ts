@@ -24,6 +24,8 @@ export interface AuditOptions {
   maxBytes?: number
   /** How many findings of each kind are listed; all are counted. 100 by default. */
   maxItems?: number
+  /** Hears how many documents were found right so far. */
+  onProgress?: (documents: number) => void
   signal?: AbortSignal
 }
 
@@ -32,7 +34,7 @@ export interface AuditOptions {
  *
  * @throws InvalidIndexBlockError naming the block that is missing or wrong, InvalidManifestError for the coverage, LimitError over `maxDocuments` and `maxBytes`, what the store throws
  */
-export const auditIndex = async (index: Pick<IndexVersion, 'name' | 'cid' | 'manifest'>, { blocks, hints, documents = [], maxDocuments = 100_000, maxBytes = 512 * 1_048_576, maxItems = 100, signal }: AuditOptions): Promise<IndexAudit> => {
+export const auditIndex = async (index: Pick<IndexVersion, 'name' | 'cid' | 'manifest'>, { blocks, hints, documents = [], maxDocuments = 100_000, maxBytes = 512 * 1_048_576, maxItems = 100, onProgress, signal }: AuditOptions): Promise<IndexAudit> => {
   const { name, cid, manifest } = index
   checkLimit('audited profiles', maxDocuments, manifest.segments.reduce((sum, segment) => sum + segment.documents, 0))
   const source = new AuditSource({ blocks, hints: hintsOf(manifest, hints), maxBytes, signal })
@@ -41,8 +43,10 @@ export const auditIndex = async (index: Pick<IndexVersion, 'name' | 'cid' | 'man
   const newest = new Map<ProfileId, IndexedVersion>()
   const countByHome = new Map<ProfileId | undefined, number>()
 
+  let right = 0
   const found = async (document: FetchedDocument, says: number): Promise<void> => {
     const { id } = document
+    onProgress?.(++right)
     const home = await acceptedHomeOf(document)
     countByHome.set(home, (countByHome.get(home) ?? 0) + 1)
     const expected = qualityOf(document.document, { accepted: home !== undefined })

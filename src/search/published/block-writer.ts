@@ -18,6 +18,7 @@ export interface BlockWriterParts {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly signal: AbortSignal | undefined
+  readonly onProgress?: ((written: Written) => void) | undefined
 }
 
 /** How much was written. */
@@ -64,7 +65,7 @@ export class BlockWriter {
    * @param read the bytes of one of them; called only for those that are not there
    */
   async write (chunks: AsyncIterable<readonly CID[]> | Iterable<readonly CID[]>, read: (cid: CID) => Promise<Uint8Array>): Promise<Part> {
-    const { publication, pins, now, signal } = this.parts
+    const { publication, pins, now, signal, onProgress } = this.parts
     const at = this.begun.length
     const instance = randomInstance()
     this.begun.push({ instance, chunks: 0, at: now })
@@ -78,6 +79,7 @@ export class BlockWriter {
       await this.put(cids, read)
       await publication.keepChunk({ instance }, chunk, cids, signal)
       for (const cid of cids) this.present.add(hashName(cid))
+      onProgress?.(this.written)
     }
     if (this.begun[at]!.chunks === 0) await publication.begin(this.begun[at]!, signal)
     return { instance, chunks: this.begun[at]!.chunks }

@@ -48,6 +48,8 @@ export interface PublishIndexOptions extends PublisherParts {
   readonly ttlMs?: number
   /** For each router; 30 s by default. */
   readonly routerTimeoutMs?: number
+  /** Hears what has been put so far, after every 1,024 blocks at most. */
+  readonly onProgress?: (written: Written) => void
 }
 
 export interface PublishedVersion {
@@ -73,7 +75,7 @@ export interface PublishedVersion {
  * NotSupportedError when `blocks` does not put and pin, ConflictError when another process publishes the same index, and what the stores throw
  */
 export const publishIndex = async (options: PublishIndexOptions): Promise<PublishedVersion> => {
-  const { signer, snapshot, routers, coverage, providers = [], state, blocks, rewrite = false, clock = Date.now, ttlMs, routerTimeoutMs, signal } = options
+  const { signer, snapshot, routers, coverage, providers = [], state, blocks, rewrite = false, clock = Date.now, ttlMs, routerTimeoutMs, signal, onProgress } = options
   if (!blocks.supports.put) throw new NotSupportedError('writing')
   const name = signer.id
   const publication = new Publication(state, name)
@@ -93,7 +95,7 @@ export const publishIndex = async (options: PublishIndexOptions): Promise<Publis
   // Signed before anything is put: what does not make a manifest leaves nothing behind.
   const signed = await signManifest({ seq, time, segments, coverage: covered.cid, providers, prev: past?.digest ?? null }, signer, { signal })
   checkCoverage(covered.cid, coverage, signed.manifest)
-  const writer = new BlockWriter({ publication, pins, blocks, now, signal })
+  const writer = new BlockWriter({ publication, pins, blocks, now, signal, onProgress })
   const reused: (PinnedSegment | undefined)[] = []
   for (const segment of snapshot.segments) reused.push(rewrite ? undefined : await reuse(segment, before, options))
   const retired = retiredBy(reused, before)

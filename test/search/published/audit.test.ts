@@ -56,7 +56,9 @@ describe('the audit of an honest index', () => {
     const edited = await personOf(3, { name: 'Zoe Quinn', listed: true }, 2)
     const segments = [await shelf.build([edited]), await shelf.bury(await shelf.build(persons.slice(0, 50)), [persons[3]!]), await shelf.build(persons.slice(50), 99)]
     const known = persons.with(3, edited)
-    const report = await audit(segments, { documents: known.map(found) })
+    const progress: number[] = []
+    const report = await audit(segments, { documents: known.map(found), onProgress: (documents) => progress.push(documents) })
+    expect(progress).toEqual(Array.from({ length: 80 }, (_, i) => i + 1))
     expect(report).toMatchObject({ name: signer.id, seq: 5, documents: 80, compared: 80, faithful: true, segments: [{ documents: 1, dead: 0, rebuilt: true }, { documents: 50, dead: 1, rebuilt: true }, { documents: 30, dead: 0, rebuilt: true }] })
     for (const list of [report.missing, report.added, report.misScored, report.coverage]) expect(list).toMatchObject({ total: 0, items: [] })
     expect(report.work.blocks).toBeGreaterThan(80)

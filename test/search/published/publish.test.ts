@@ -49,7 +49,9 @@ const later = (ms: number) => ({ clock: () => NOW + ms })
 describe('publishing an index', () => {
   it('puts all blocks and documents, and names the manifest by a record that carries it', async () => {
     const { publish, blocks, routers } = publisher()
-    const { record, manifest, written, announcements, isNew } = await publish([base], 300, { providers: ['/dns4/index.example/tcp/443/tls'] })
+    const progress: number[] = []
+    const { record, manifest, written, announcements, isNew } = await publish([base], 300, { providers: ['/dns4/index.example/tcp/443/tls'], onProgress: (so) => progress.push(so.blocks) })
+    expect(progress).toEqual([progress[0], progress[0]! + 300, written.blocks])
     expect({ isNew, documents: manifest.documents, prev: manifest.prev, providers: manifest.providers, seq: manifest.seq }).toEqual({ isNew: true, documents: 300, prev: null, providers: ['/dns4/index.example/tcp/443/tls'], seq: NOW / 1_000 })
     expect(announcements).toEqual([{ router: 'memory', outcome: 'delivered', ms: expect.any(Number) }])
     const [given] = await all(routers[0]!.get(signer.id))
