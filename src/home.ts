@@ -6,6 +6,7 @@ import { createOperator, type HomeOperator } from './home/operator.ts'
 import { storedDocument } from './home/books/served-profiles.ts'
 import { readSettings, type HomeSettings } from './home/settings.ts'
 import { parseProfileId, type ProfileId } from './identity/profile-id.ts'
+import { createSigner } from './identity/signer.ts'
 import { openMercury, type Mercury, type MercuryOptions } from './node.ts'
 import { openHomeKeys, type HomeKeysOptions } from './node/home-keys.ts'
 
@@ -16,7 +17,7 @@ export { DEFAULT_SETTINGS, type HomeSettings } from './home/settings.ts'
 /** Where the HTTP side listens by default; on a free port where that one is taken. */
 export const DEFAULT_HTTP = { host: '127.0.0.1', port: 8080 } as const
 
-export interface OpenHomeOptions extends Omit<MercuryOptions, 'dht' | 'offline' | 'peerKey' | 'relay'>, Partial<HomeSettings>, Pick<HomeOptions, 'version' | 'limits' | 'log' | 'onKept' | 'onError'> {
+export interface OpenHomeOptions extends Omit<MercuryOptions, 'dht' | 'offline' | 'peerKey' | 'relay'>, Partial<HomeSettings>, Pick<HomeOptions, 'version' | 'limits' | 'log' | 'onKept' | 'onError' | 'indexMs'> {
   /** Where to listen for HTTP; `false` for no HTTP. @default {@link DEFAULT_HTTP}, or a free port where that is taken */
   http?: { host?: string; port?: number } | false | undefined
   /** Seals the vault of the home's keys, and opens it. @default `MERCURY_PASSPHRASE` of `env`; without one file permissions alone protect it */
@@ -61,7 +62,7 @@ export const openHome = async (options: OpenHomeOptions): Promise<OpenedHome> =>
     // A client of the home's own, which knows no way to other homes: whoever publishes sends to all of his.
     profiles = createProfiles({ blocks, state, routers, carries: (id) => !isOwn(id), clock, ...timeoutsOf(options) })
     const parts: HomeOptions = {
-      signer: persona, isNew, profiles, state, blocks, routers, settings, clock, ...reportersOf(options),
+      signer: persona, indexSigner: await createSigner(persona.leaves.searchIndex), isNew, profiles, state, blocks, routers, settings, clock, ...reportersOf(options),
       addresses: () => mercury.addresses,
       ...(peerId === undefined ? {} : { peer: peerId })
     }
@@ -117,7 +118,7 @@ const settingsOf = ({ policy, terms, maxProfiles, quotaBytes, unhostedDays, offe
 
 const timeoutsOf = ({ routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }: OpenHomeOptions) => ({ routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs })
 
-const reportersOf = ({ version, limits, log, onKept, onError }: OpenHomeOptions) => ({ version, limits, log, onKept, onError })
+const reportersOf = ({ version, limits, log, onKept, onError, indexMs }: OpenHomeOptions) => ({ version, limits, log, onKept, onError, ...(indexMs === undefined ? {} : { indexMs }) })
 
 /** `home` with further members; what it computes when it is asked goes on being computed. */
 const withMembers = <T extends object>(home: Home, members: T): Home & T =>

@@ -4,6 +4,7 @@ import { createHomeTransport } from './adapters/home-transport.ts'
 import { isPrivateHost } from './adapters/private-address.ts'
 import { makePrivateDirectory } from './adapters/private-directory.ts'
 import { createHomeRouter } from './client/home-router.ts'
+import { createKeptHeads } from './client/profile-heads.ts'
 import { createProfiles, type Profiles, type ProfilesOptions } from './client/profiles.ts'
 import { StoreError } from './errors.ts'
 import type { HomeTransport } from './hosting/home-transport.ts'
@@ -15,6 +16,7 @@ import { assembleBlocks, isOwnNode, readLayout, withOneOfGateways, type Layout, 
 import { createOfflineBlocks, createOfflineRouter, createOfflineStore } from './node/offline.ts'
 import { openBlocksPlace, openRouterPlace, openStatePlace, type Environment, type OtherPlace, type PlaceContext } from './node/open-place.ts'
 import { describePlace, isLocal, parsePlace, type Place } from './node/place.ts'
+import { openLocalIndex, type LocalIndex } from './search/local/local-index.ts'
 import type { HashStore } from './store/hash-store.ts'
 import type { KeyValueStore } from './store/key-value-store.ts'
 
@@ -73,6 +75,8 @@ export interface MercuryOptions extends LayoutOptions, Pick<ProfilesOptions, 'ca
 
 export interface Mercury {
   readonly profiles: Profiles
+  /** Finds what is kept here. */
+  readonly index: LocalIndex
   readonly blocks: HashStore
   readonly state: KeyValueStore
   /** Those of `profiles`. */
@@ -134,9 +138,11 @@ const open = async (options: MercuryOptions, keep: Keep, closeAll: () => Promise
     return homes && place.type === 'http' && isNamedHome(place, options.homes) ? asHome(router, homes, place.urls, keep) : router
   })
   const profiles = keep(createProfiles({ homes, blocks, routers, state, carries, clock, routerTimeoutMs, blockTimeoutMs, deliveryTimeoutMs }))
+  const index = keep(openLocalIndex({ state, ...createKeptHeads(state), ...(clock ? { clock } : {}) }))
   let closed: Promise<void> | undefined
   return {
     profiles,
+    index,
     blocks,
     state,
     routers,

@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { decodeCbor } from '../cbor.ts'
 import { recallProfileId, type ProfileId } from '../identity/profile-id.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import { ProfileState } from './profile-state.ts'
@@ -9,9 +10,12 @@ export interface KeptHeads {
   headOf(id: ProfileId, options?: { signal?: AbortSignal }): Promise<{ readonly cid: CID; readonly bytes: Uint8Array } | undefined>
   /** Those that have a head, ascending, from the first one above `after`. */
   ids(after: ProfileId | undefined, options?: { signal?: AbortSignal }): AsyncIterable<ProfileId>
+  /** When the head that was confirmed longest ago was; milliseconds since 1970. */
+  oldestCheck(options?: { signal?: AbortSignal }): Promise<number | undefined>
 }
 
 const RECORDS = 'record/'
+const CHECKS = 'checked/'
 
 /** Reads `state`, that of a client, which may be working on it. */
 export const createKeptHeads = (state: KeyValueStore): KeptHeads => {
@@ -23,6 +27,11 @@ export const createKeptHeads = (state: KeyValueStore): KeptHeads => {
     },
     async * ids (after, options) {
       for await (const [key] of state.entries({ prefix: RECORDS, ...(after === undefined ? {} : { gt: RECORDS + after }) }, options)) yield recallProfileId(key.slice(RECORDS.length))
+    },
+    async oldestCheck (options) {
+      let oldest: number | undefined
+      for await (const [, value] of state.entries({ prefix: CHECKS }, options)) oldest = Math.min(oldest ?? Number.POSITIVE_INFINITY, decodeCbor(value) as number)
+      return oldest
     }
   }
 }

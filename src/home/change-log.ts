@@ -15,6 +15,8 @@ const STEP = 256
 const TRIES = 5
 
 const MARKS = 'change/'
+/** What a mark becomes for the home's index. */
+const UNINDEXED = 'home/unindexed/'
 const EVENTS = 'home/event/'
 const LAST = 'home/event-last'
 
@@ -30,7 +32,7 @@ export interface ChangeEvent {
 /** The versions of hosted profiles as they came, for whoever follows them. */
 export interface ChangeLog {
   /**
-   * Turns the marks that stand in the state into events; several changes of a profile since the last time are one.
+   * Turns the marks that stand in the state into events, and marks for the home's index; several changes of a profile since the last time are one.
    *
    * Each mark becomes an event once, in one batch with its removal, whoever of several processes does it; all events of all processes are in one order.
    */
@@ -69,6 +71,7 @@ export const createChangeLog = ({ state, hosting, clock, maxEvents = MAX_EVENTS,
     const operations = changes.flatMap(({ id, mark, version }): Operation[] => [
       { type: 'check', key: MARKS + id, value: mark },
       { type: 'delete', key: MARKS + id },
+      { type: 'put', key: UNINDEXED + id, value: mark },
       ...(version ? [{ type: 'put', key: EVENTS + formatKey(ms, ++n), value: encodeCbor({ id, ...version }, { uint64: true }) } as const] : [])
     ])
     const hasEvents = changes.some(({ version }) => version)

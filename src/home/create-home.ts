@@ -16,6 +16,7 @@ import { Lease } from './books/lease.ts'
 import { storedDocument } from './books/served-profiles.ts'
 import { createChangeLog, type ChangeLog } from './change-log.ts'
 import { openEventFeed, type EventFeed } from './event-feed.ts'
+import { createHomeIndex } from './home-index.ts'
 import { createHostingBooks, type HostingBooks } from './hosting-books.ts'
 import { keepAliveLag } from './keep-alive-lag.ts'
 import { createMetrics } from './metrics.ts'
@@ -55,6 +56,10 @@ export interface HomeOptions {
   http?: { host?: string; port?: number } | false
   /** The libp2p addresses of the home's node at present. @default none */
   addresses?: () => readonly string[]
+  /** The key of its search index, which is published under it. @default none: whom it hosts is found over HTTP alone */
+  indexSigner?: Signer
+  /** Milliseconds that a change waits at least to be published in the index, after the last publication. @default 10 minutes */
+  indexMs?: number
   /** The peer ID of its node. */
   peer?: string
   /** Milliseconds from one pass over the names and chores that are due to the next. @default a minute */
@@ -71,7 +76,7 @@ export interface HomeOptions {
   /** Hears of each name that was passed on. */
   onKept?: (kept: KeptAlive) => void
   /** Hears of work in the background that failed; it is tried again. */
-  onError?: (error: unknown, what: 'keep-alive' | 'chores' | 'profile' | 'changes') => void
+  onError?: (error: unknown, what: 'keep-alive' | 'chores' | 'profile' | 'changes' | 'index') => void
 }
 
 /** A home that runs. */
@@ -100,7 +105,7 @@ export interface Home extends HomeOperator {
  * @throws what {@link readSettings} and {@link openServer} throw; MercuryError `KIND_CHANGED` when the key is another kind of profile's
  */
 export const createHome = async (options: HomeOptions): Promise<Home> => {
-  const { signer, profiles, state, blocks, routers = [], addresses: nodeAddresses = () => [], peer, clock = Date.now, passMs = MINUTE_MS, onError } = options
+  const { signer, profiles, state, blocks, routers = [], addresses: nodeAddresses = () => [], peer, clock = Date.now, passMs = MINUTE_MS, indexSigner, indexMs, onError } = options
   const settings = readSettings(options.settings ?? {})
   const books = createHostingBooks({ home: signer, state, blocks, profiles, settings, clock })
   const closing = new AbortController()
@@ -111,6 +116,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
 
   const urls = (): readonly string[] => (settings.publicUrls.length > 0 ? settings.publicUrls : server ? [server.url].filter(isReachable) : [])
   const addresses = (): string[] => [...new Set([...urls().map(addressOfUrl), ...nodeAddresses()])].slice(0, MAX_ADDRESSES)
+  const index = createHomeIndex({ state, blocks, routers, hosting: books.hosting, changes, signer: indexSigner, addresses, indexMs, clock })
   const describe = (): HomeDescription => ({
     home: signer.id,
     policy: settings.policy,
@@ -126,9 +132,10 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     if (options.http === false) return
     const metrics = createMetrics()
     metrics.gauge('keep_alive_lag_seconds', 'How long the name that waits longest to be passed on has been due.', async () => keepAliveLag(state, clock()))
+    metrics.gauge('indexed_profiles', 'Listed profiles that a search finds here.', async () => (await index.local.status()).documents)
     metrics.gauge('hosted_profiles', 'Profiles that are offered a place or have one.', async () => books.agreements.count())
     const routes = withOpenApi([
-      ...publicRoutes({ profiles, blocks, state, hosting: books.hosting, strangers, metrics, changes, feed, home: signer.id, clock, page: () => ({ id: signer.id, link: link(), policy: settings.policy, ...(settings.name === undefined ? {} : { name: settings.name }) }) }),
+      ...publicRoutes({ profiles, blocks, state, hosting: books.hosting, strangers, metrics, changes, feed, index, home: signer.id, clock, page: () => ({ id: signer.id, link: link(), policy: settings.policy, ...(settings.name === undefined ? {} : { name: settings.name }) }) }),
       ...successionRoutes(books),
       ...hostingRoutes(parts),
       ...backupsRoutes(parts)
@@ -136,7 +143,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     server = await openServer({ ...options.http, routes, publicUrls: settings.publicUrls, trustProxy: settings.trustProxy, metrics, ...(options.limits ? { limits: options.limits } : {}), ...(options.log ? { log: options.log } : {}) })
   }
 
-  const publishOwn = (): Promise<void> => publishOwnProfile({ addresses: addresses(), name: settings.name, isNew: options.isNew === true }, { profiles, signer, clock }, { signal: closing.signal })
+  const publishOwn = (): Promise<void> => publishOwnProfile({ addresses: addresses(), name: settings.name, index: index.name, isNew: options.isNew === true }, { profiles, signer, clock }, { signal: closing.signal })
 
   try {
     await listen()
@@ -165,6 +172,9 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     repeat(passMs, closing.signal, (error) => onError?.(error, 'chores'), async (signal) => {
       if (await lease.hold(LEASE_PASSES * passMs, { signal })) await doChores(books, signal)
     }),
+    repeat(passMs, closing.signal, (error) => onError?.(error, 'index'), async (signal) => {
+      if (await lease.hold(LEASE_PASSES * passMs, { signal })) await index.keepCurrent(signal)
+    }),
     repeat(Math.min(ADDRESSES_MS, passMs), closing.signal, (error) => onError?.(error, 'profile'), keepOwnCurrent),
     followChanges({ books, changes, feed, profiles }, closing.signal, (error) => onError?.(error, 'changes'))
   ])
@@ -174,6 +184,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     closing.abort(new MercuryError('CLOSED', 'the home is closed'))
     await Promise.all([running, server?.close()])
     await lease.release().catch(() => undefined)
+    await index.local.close()
     await close(server, feed, strangers, books)
   }
 

@@ -6,6 +6,7 @@ import type { ChangeLog } from './change-log.ts'
 import type { EventFeed } from './event-feed.ts'
 import type { Hosting } from './hosting.ts'
 import type { Metrics } from './metrics.ts'
+import type { HomeIndex } from './home-index.ts'
 import type { HomePage } from './page.ts'
 import type { Route } from './route.ts'
 import { eventsRoutes } from './routes/events.ts'
@@ -13,6 +14,7 @@ import { gatewayRoutes } from './routes/gateway.ts'
 import { pageRoutes } from './routes/page.ts'
 import { profilesRoutes } from './routes/profiles.ts'
 import { routingRoutes } from './routes/routing.ts'
+import { searchRoutes } from './routes/search.ts'
 import { serviceRoutes } from './routes/service.ts'
 import type { StrangerRecords } from './stranger-records.ts'
 
@@ -27,6 +29,7 @@ export interface PublicParts {
   metrics: Metrics
   changes: ChangeLog
   feed: EventFeed
+  index: HomeIndex
   /** For people. */
   page: () => HomePage | Promise<HomePage>
   /** The home's own profile, where it has one. */
@@ -40,6 +43,7 @@ export const publicRoutes = (parts: PublicParts): readonly Route[] => [
   ...routingRoutes({ ...parts, onTaken: () => parts.feed.notice() }),
   ...gatewayRoutes(parts),
   ...profilesRoutes(parts),
+  ...searchRoutes({ profiles: parts.profiles, index: parts.index.local }),
   ...eventsRoutes(parts),
   ...serviceRoutes(parts),
   ...pageRoutes(parts.page)

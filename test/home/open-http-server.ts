@@ -3,6 +3,7 @@ import type { NameRouter } from '../../src/naming/name-router.ts'
 import type { HashStore } from '../../src/store/hash-store.ts'
 import type { KeyValueStore } from '../../src/store/key-value-store.ts'
 import { createChangeLog } from '../../src/home/change-log.ts'
+import { createHomeIndex } from '../../src/home/home-index.ts'
 import { openEventFeed } from '../../src/home/event-feed.ts'
 import { keepAliveLag } from '../../src/home/keep-alive-lag.ts'
 import { createKeptHosting } from './kept-hosting.ts'
@@ -41,7 +42,7 @@ export const openHttpServer = async ({ profiles, blocks, state, routers = [throu
   metrics.gauge('hosted_profiles', 'Profiles that are hosted.', async () => hosting.count())
   const changes = createChangeLog({ state, hosting, clock })
   const feed = openEventFeed(changes)
-  const routes = withOpenApi(publicRoutes({ profiles, blocks, state, hosting, strangers, metrics, changes, feed, page: () => ({}), clock }), { version })
+  const routes = withOpenApi(publicRoutes({ profiles, blocks, state, hosting, strangers, metrics, changes, feed, index: createHomeIndex({ state, blocks, routers: [], hosting, changes, signer: undefined, addresses: () => [], clock }), page: () => ({}), clock }), { version })
   const server = await openServer({ ...serverOptions, routes, metrics }).catch(async (error: unknown) => {
     await feed.close()
     throw error

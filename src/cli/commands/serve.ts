@@ -74,7 +74,8 @@ The other commands on this directory go through it; mercury home invite lets som
   }
 })
 
-const WORK = { 'keep-alive': 'a round of keeping alive', chores: 'a round of what is due', profile: 'publishing the home\'s own profile', changes: 'telling what changed' } as const
+const WORK = { 'keep-alive': 'a round of keeping alive', chores: 'a round of what is due', profile: 'publishing the home\'s own profile', changes: 'telling what changed',
+  index: 'indexing whom it hosts' } as const
 
 const isGlobal = ({ flag }: { flag?: string }): boolean => flag !== undefined && Object.hasOwn(GLOBAL_FLAGS, flag)
 

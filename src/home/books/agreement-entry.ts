@@ -54,6 +54,7 @@ export interface ReadAgreement {
 
 /** The batch that makes `after` of `before`: the entry, when it is due, and whom the home relays for. */
 export const changeAgreement = (id: ProfileId, before: ReadAgreement | undefined, after: AgreementEntry | undefined): Operation[] => [
+  markUnindexed(id),
   { type: 'check', key: agreementKey(id), value: before?.bytes },
   ...(before ? indexKeys(id, before.entry).map((key): Operation => ({ type: 'delete', key })) : []),
   ...(after ? [{ type: 'put', key: agreementKey(id), value: encodeAgreement(after) } as const] : before ? [{ type: 'delete', key: agreementKey(id) } as const] : []),
@@ -61,6 +62,9 @@ export const changeAgreement = (id: ProfileId, before: ReadAgreement | undefined
 ]
 
 const EMPTY = new Uint8Array()
+
+/** For every batch after which a profile may stand otherwise to the home: its index looks at it again. Each mark is another than the one before. */
+export const markUnindexed = (id: ProfileId): Operation => ({ type: 'put', key: `unindexed/${id}`, value: crypto.getRandomValues(new Uint8Array(8)) })
 
 const indexKeys = (id: ProfileId, entry: AgreementEntry): string[] => [
   ...(entry.due === undefined ? [] : [choreKey(entry.due, CHORE_BY_STATE[entry.state], id)]),

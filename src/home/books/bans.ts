@@ -2,7 +2,7 @@ import { decodeCborMap, encodeCbor } from '../../cbor.ts'
 import { recallProfileId, type ProfileId } from '../../identity/profile-id.ts'
 import { checkLimit } from '../../errors.ts'
 import { utf8Length } from '../../bytes.ts'
-import { banKey, choreKey, isHeld } from './agreement-entry.ts'
+import { banKey, choreKey, isHeld, markUnindexed } from './agreement-entry.ts'
 import type { Agreements } from './agreements.ts'
 import type { BookOptions, BookParts } from './book.ts'
 
@@ -38,14 +38,14 @@ export class Bans {
     await agreements.change(id, (entry) => (isHeld(entry) ? agreements.ended(entry) : undefined), {
       ...options,
       // An offer rests on there being no ban, so a batch that makes one cannot come between.
-      also: () => [{ type: 'put', key: banKey(id), value }, { type: 'put', key: choreKey(at, 'unserve', id), value: new Uint8Array() }]
+      also: () => [{ type: 'put', key: banKey(id), value }, { type: 'put', key: choreKey(at, 'unserve', id), value: new Uint8Array() }, markUnindexed(id)]
     })
   }
 
   /** @returns whether it was banned */
   async unban (id: ProfileId, options?: BookOptions): Promise<boolean> {
     const before = await this.get(id, options)
-    await this.parts.store.delete(banKey(id), options)
+    await this.parts.store.batch([{ type: 'delete', key: banKey(id) }, markUnindexed(id)], options)
     return before !== undefined
   }
 

@@ -42,6 +42,8 @@ const LEFT = 'search/left/'
 export interface LocalIndexOptions extends ProfileHeads {
   /** That of the client that keeps the profiles: it leaves the marks. The index keeps itself below `search/`. */
   state: KeyValueStore
+  /** Called before marks are read: for who writes marks of what has changed elsewhere. */
+  catchUp?: (options: { signal?: AbortSignal }) => Promise<void>
   /** Milliseconds since 1970. */
   clock?: () => number
 }
@@ -83,6 +85,8 @@ export interface LocalIndexStatus {
   /** Changes that are not in a segment yet; at most 257 are counted. */
   readonly pending: number
   readonly rebuilding: boolean
+  /** Changes with what can be found in segments; empty before the first. */
+  readonly version: string
 }
 
 /**
@@ -92,7 +96,7 @@ export interface LocalIndexStatus {
  *
  * @throws NotSupportedError where `state` has no atomic and conditional batches
  */
-export const openLocalIndex = ({ state, clock = Date.now, ...heads }: LocalIndexOptions): LocalIndex => {
+export const openLocalIndex = ({ state, catchUp = async () => undefined, clock = Date.now, ...heads }: LocalIndexOptions): LocalIndex => {
   if (!state.supports.atomicBatch) throw new NotSupportedError('atomic batches')
   if (!state.supports.conditionalBatch) throw new NotSupportedError('checks in a batch')
   const places = new BlockPlaces(state)
@@ -147,6 +151,7 @@ export const openLocalIndex = ({ state, clock = Date.now, ...heads }: LocalIndex
   }
 
   const refresh = (options: { signal?: AbortSignal }): Promise<void> => lock('write', async () => {
+    await catchUp(options)
     let conflicts = 0
     while (true) {
       options.signal?.throwIfAborted()
@@ -195,6 +200,7 @@ export const openLocalIndex = ({ state, clock = Date.now, ...heads }: LocalIndex
   }
 
   const open = async (query: Query, options: { signal?: AbortSignal }): Promise<{ stream: HitStream; rebuilding: boolean }> => {
+    await catchUp(options)
     let marks = await readMarks(state, MAX_PENDING + 1, options)
     if (marks.length > MAX_PENDING) {
       await refresh(options)
@@ -244,12 +250,14 @@ export const openLocalIndex = ({ state, clock = Date.now, ...heads }: LocalIndex
       return { segments: head.segments.map(({ segment }) => segment), blocks: places.reader(head.segments) }
     },
     async status (options = {}) {
-      const [{ head }, marks] = await Promise.all([readHead(options), readMarks(state, MAX_PENDING + 1, options)])
+      await catchUp(options)
+      const [{ head, name }, marks] = await Promise.all([readHead(options), readMarks(state, MAX_PENDING + 1, options)])
       return {
         documents: head.segments.reduce((sum, { segment }) => sum + segment.documents - deadCountOf(segment), 0),
         segments: head.segments.length,
         pending: marks.length,
-        rebuilding: head.rebuiltTo !== undefined
+        rebuilding: head.rebuiltTo !== undefined,
+        version: name
       }
     },
     async close () {

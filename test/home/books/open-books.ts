@@ -23,4 +23,4 @@ export const openBooks = async ({ state = createMemoryStore(), blocks = createHa
 }
 
 /** Every key below `home/`, without the prefix. */
-export const keysOf = async (state: KeyValueStore): Promise<string[]> => Array.fromAsync(state.entries({ prefix: 'home/' }), ([key]) => key.slice('home/'.length))
+export const keysOf = async (state: KeyValueStore): Promise<string[]> => (await Array.fromAsync(state.entries({ prefix: 'home/' }), ([key]) => key.slice('home/'.length))).filter((key) => !key.startsWith('unindexed/'))

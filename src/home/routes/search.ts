@@ -1,0 +1,91 @@
+import type { Profiles } from '../../client/profiles.ts'
+import { SEARCH_ANSWER_TYPE, encodeSearchAnswer, type AnsweredHit } from '../../hosting/search-answer.ts'
+import { SECOND_MS } from '../../limits.ts'
+import type { Hit } from '../../search/engine/search-answer.ts'
+import type { LocalIndex } from '../../search/local/local-index.ts'
+import type { QueryFilters } from '../../search/query/query.ts'
+import { NO_STORE, bytesAnswer } from '../answer.ts'
+import { TEXT, headers, problemResponse, type Parameter } from '../operation.ts'
+import { ProblemError } from '../problem.ts'
+import type { Answer, Route, RouteRequest } from '../route.ts'
+
+/** For one query: a stranger gets no more of the home's time. */
+const QUERY_MS = 2 * SECOND_MS
+const MAX_TAGS = 16
+
+const parameter = (name: string, description: string, schema = TEXT): Parameter => ({ name, in: 'query', description, schema })
+
+const PARAMETERS: readonly Parameter[] = [
+  parameter('q', 'What somebody typed: at most 256 bytes and 16 words. May be empty where there is a filter.', { type: 'string', maxLength: 256 }),
+  parameter('tag', 'A whole tag; may be given up to 16 times, all must be there.', { type: 'array', items: TEXT, maxItems: MAX_TAGS }),
+  parameter('near', 'LAT,LON,KM: degrees, and how far at most from there to where a profile says it is.'),
+  parameter('kind', 'persona, home, application.'),
+  parameter('lang', 'A language of BCP 47; en finds en-GB too.'),
+  parameter('limit', 'Hits on a page.', { type: 'integer', minimum: 1, maximum: 100, default: 10 }),
+  parameter('cursor', 'Of the page before.')
+]
+
+export interface SearchParts {
+  profiles: Pick<Profiles, 'stored'>
+  index: LocalIndex
+}
+
+/** Listed profiles that this home hands out. */
+export const searchRoutes = (parts: SearchParts): readonly Route[] => [{
+  method: 'GET',
+  pattern: '/search/v1',
+  operation: {
+    operationId: 'search',
+    summary: 'Find profiles that are hosted here',
+    description: 'One map of canonical DAG-CBOR: `{ v: 1, hits: [{ class, quality, record, document? }], cursor?, documents, rebuilding? }`, the best hits first. `record` is the newest record of the profile, with its document inside where it fits, else `document` is there: whoever asks verifies both, and computes the class anew.',
+    tags: ['search'],
+    parameters: PARAMETERS,
+    responses: {
+      200: { description: 'A page of hits.', headers: headers({ 'cache-control': 'Always no-store.' }), content: { [SEARCH_ANSWER_TYPE]: {} } },
+      400: problemResponse('The query cannot be answered.', ['INVALID_QUERY', 'INVALID_CURSOR']),
+      413: problemResponse('The query is too long, or asks for too much.', ['LIMIT_EXCEEDED']),
+      503: problemResponse('The query took too long.', ['BUSY'])
+    }
+  },
+  handle: (request) => answerSearch(request, parts)
+}]
+
+const answerSearch = async ({ query, signal }: RouteRequest, { index, profiles }: SearchParts): Promise<Answer> => {
+  const late = AbortSignal.timeout(QUERY_MS)
+  const cursor = query.get('cursor')
+  try {
+    const { hits, cursor: next, rebuilding } = await index.search(query.get('q') ?? '', { ...readFilters(query), limit: readLimit(query), ...(cursor === null ? {} : { cursor }), signal: AbortSignal.any([signal, late]) })
+    const [{ documents }, answered] = await Promise.all([index.status({ signal }), Promise.all(hits.map((hit) => answerHit(hit, profiles)))])
+    return bytesAnswer(SEARCH_ANSWER_TYPE, encodeSearchAnswer({ hits: answered.flat(), ...(next === undefined ? {} : { cursor: next }), documents, ...(rebuilding ? { rebuilding } : {}) }), NO_STORE)
+  } catch (error) {
+    if (late.aborted && !signal.aborted) throw new ProblemError(503, 'BUSY', 'the query took too long; ask for less', { headers: { 'retry-after': '5' }, cause: error })
+    throw error
+  }
+}
+
+/** Empty when the profile changed under the query: its record no longer says what was found. */
+const answerHit = async ({ id, cid, rank }: Hit, profiles: Pick<Profiles, 'stored'>): Promise<readonly AnsweredHit[]> => {
+  const stored = await profiles.stored(id, { document: true })
+  return stored?.cid.equals(cid) ? [{ class: rank.class, quality: rank.quality, record: stored.record, ...(stored.document ? { document: stored.document } : {}) }] : []
+}
+
+const readFilters = (query: URLSearchParams): QueryFilters => {
+  const tags = query.getAll('tag')
+  const near = query.get('near')
+  const kind = query.get('kind')
+  const lang = query.get('lang')
+  return { ...(tags.length === 0 ? {} : { tags }), ...(near === null ? {} : { near: readNear(near) }), ...(kind === null ? {} : { kind }), ...(lang === null ? {} : { lang }) }
+}
+
+const readNear = (text: string): NonNullable<QueryFilters['near']> => {
+  const parts = text.split(',')
+  const [lat, lon, km] = parts.map((part) => (/^-?\d{1,5}(\.\d{1,9})?$/.test(part.trim()) ? Number(part) : Number.NaN))
+  if (parts.length !== 3 || [lat, lon, km].some((part) => part === undefined || Number.isNaN(part))) throw new ProblemError(400, 'INVALID_QUERY', 'near is LAT,LON,KM, as in 51.75,-1.25,20')
+  return { lat: lat!, lon: lon!, radiusMetres: km! * 1_000 }
+}
+
+const readLimit = (query: URLSearchParams): number => {
+  const limit = query.get('limit') ?? '10'
+  if (!/^[1-9]\d{0,2}$/.test(limit) || Number(limit) > 100) throw new ProblemError(400, 'INVALID_QUERY', 'limit is a whole number from 1 to 100')
+  return Number(limit)
+}

@@ -1,0 +1,130 @@
+import { afterEach, expect, it } from 'vitest'
+import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
+import { createGatewayStore } from '../../src/adapters/gateway.ts'
+import { decodeSearchAnswer, type HomeSearchAnswer } from '../../src/hosting/search-answer.ts'
+import { createLocalRouter, createMemoryStore, createRecord, signDocument, validateRecord, verifyDocument, type HomeEntry, type Signer } from '../../src/index.ts'
+import { storedDocument } from '../../src/home/books/served-profiles.ts'
+import { peekDocument } from '../../src/naming/record.ts'
+import { decodeProfileId } from '../../src/identity/profile-id.ts'
+import { openIndex, searchIndexes, publishedSource } from '../../src/search.ts'
+import { signerOf } from '../client/world.ts'
+import { openHome, requestOf, type RunningHome } from './running-home.ts'
+
+let home: RunningHome | undefined
+afterEach(async () => {
+  await home?.close()
+  home = undefined
+})
+
+const open = async (options: Parameters<typeof openHome>[0] = {}): Promise<RunningHome> => (home = await openHome({ settings: { policy: 'open' }, passMs: 25, indexMs: 1, indexSigner: await signerOf(90), ...options }))
+
+/** Publishes at the home a listed profile that lives there. */
+const move = async (running: RunningHome, persona: Signer, attributes: Record<string, unknown>): Promise<void> => {
+  const { acceptance } = await running.client.agree(requestOf(persona), running.home.id, persona)
+  await publish(running, persona, attributes, { homes: [acceptance] })
+}
+
+const publish = async ({ client }: RunningHome, persona: Signer, attributes: Record<string, unknown>, { seq = Math.floor(Date.now() / 1_000), homes = [], gone = false }: { seq?: number; homes?: readonly HomeEntry[]; gone?: boolean }): Promise<void> => {
+  const signed = await signDocument(gone ? {} : { listed: true, ...attributes }, persona, { seq, prev: null, time: Math.floor(Date.now() / 1_000) }, { gone, fields: gone ? {} : { homes: homes as never } })
+  await client.putRecord(persona.id, await createRecord(signed, persona))
+}
+
+const search = async ({ url }: RunningHome, query: string): Promise<HomeSearchAnswer> => {
+  const response = await fetch(`${url}search/v1?${query}`)
+  expect(response.status).toBe(200)
+  return decodeSearchAnswer(new Uint8Array(await response.arrayBuffer()))
+}
+
+const namesIn = async (answer: HomeSearchAnswer): Promise<unknown[]> => {
+  const names: unknown[] = []
+  for (const { record, document } of answer.hits) {
+    const inline = document ?? peekDocument(record)!
+    const verified = await verifyDocument(inline, { id: 'any' })
+    expect((await validateRecord(verified.id, record)).cid.equals(verified.cid)).toBe(true)
+    names.push(verified.document.attrs.name)
+  }
+  return names
+}
+
+/** Until it holds; what a home does in the background takes a few passes. */
+const eventually = async (look: () => Promise<void>): Promise<void> => {
+  for (let left = 400; ; left--) {
+    try {
+      return await look()
+    } catch (error) {
+      if (left === 0) throw error
+      await new Promise((resolve) => { setTimeout(resolve, 25) })
+    }
+  }
+}
+
+it('finds whom it hosts over HTTP, with record and document, as soon as they are published', async () => {
+  const running = await open()
+  await move(running, await signerOf(2), { name: 'Ada Lovelace', tags: ['maths'], location: { lat: 51.75, lon: -1.25, precision: 1_000 } })
+  await move(running, await signerOf(3), { name: 'Adam Smith', tags: ['economy'] })
+  const answer = await search(running, 'q=ada')
+  expect(await namesIn(answer)).toEqual(['Ada Lovelace', 'Adam Smith'])
+  expect(answer.hits.map((hit) => hit.class)).toEqual(['name', 'name-prefix'])
+  expect(answer.documents).toBeGreaterThanOrEqual(0)
+  expect(await namesIn(await search(running, 'q=ada&tag=economy'))).toEqual(['Adam Smith'])
+  expect(await namesIn(await search(running, 'near=51.7,-1.3,20'))).toEqual(['Ada Lovelace'])
+  const first = await search(running, 'q=ada&limit=1')
+  expect(await namesIn(await search(running, `q=ada&limit=1&cursor=${first.cursor!}`))).toEqual(['Adam Smith'])
+})
+
+it('does not find whom it bans or who is gone, at once, and finds again whom it takes back', async () => {
+  const running = await open()
+  const [ada, bob] = [await signerOf(2), await signerOf(3)]
+  await move(running, ada, { name: 'Ada Lovelace' })
+  await move(running, bob, { name: 'Ada Byron' })
+  expect((await search(running, 'q=ada')).hits.length).toBe(2)
+  await running.home.ban(ada.id, 'spam')
+  expect(await namesIn(await search(running, 'q=ada'))).toEqual(['Ada Byron'])
+  await publish(running, bob, {}, { seq: Math.floor(Date.now() / 1_000) + 9, gone: true })
+  expect((await search(running, 'q=ada')).hits).toEqual([])
+})
+
+it('does not find what it looked up for itself', async () => {
+  const router = createLocalRouter(createMemoryStore())
+  const running = await open({ profilesOptions: { routers: [router] } })
+  const stranger = await signerOf(7)
+  const signed = await signDocument({ name: 'Ada Stranger', listed: true }, stranger, { seq: 1, prev: null, time: 1_790_000_000 })
+  await router.put(stranger.id, await createRecord(signed, stranger))
+  await running.profiles.resolve(stranger.id)
+  expect(await running.state.get(`record/${stranger.id}`)).toBeDefined()
+  expect((await search(running, 'q=ada')).hits).toEqual([])
+})
+
+it('publishes its index on its own: whoever has never seen it finds it through the home’s profile, and reads it over its gateway', async () => {
+  const running = await open()
+  await move(running, await signerOf(2), { name: 'Ada Lovelace' })
+  const routers = [createDelegatedRouter({ url: running.url, allowPrivate: true })]
+  const blocks = createGatewayStore({ urls: [running.url], allowPrivate: true })
+  await eventually(async () => {
+    const document = (await storedDocument(running.home.id, running.profiles))!
+    const name = decodeProfileId(document.index!)
+    expect(name).toBe((await signerOf(90)).id)
+    const answer = await searchIndexes([publishedSource(name, (options) => openIndex(name, { routers, blocks, ...options }))], 'ada lovelace')
+    expect(answer.hits.map((hit) => hit.document.attrs.name)).toEqual(['Ada Lovelace'])
+    expect(answer.coverage.sources[0]).toMatchObject({ state: 'answered', documents: 1 })
+    expect(answer.hits[0]!.home).toBe(running.home.id)
+  })
+  await Promise.all([...routers, blocks].map((part) => part.close()))
+})
+
+it.each([
+  ['', 400, 'INVALID_QUERY'],
+  ['q=a', 400, 'INVALID_QUERY'],
+  ['q=%2E%2A', 400, 'INVALID_QUERY'],
+  [`q=${'a'.repeat(257)}`, 413, 'LIMIT_EXCEEDED'],
+  [`q=${Array.from({ length: 60 }, (_, i) => `w${i}`).join('+')}`, 413, 'LIMIT_EXCEEDED'],
+  ['q=ada&near=here', 400, 'INVALID_QUERY'],
+  ['q=ada&near=91,0,1', 400, 'INVALID_QUERY'],
+  ['q=ada&limit=0', 400, 'INVALID_QUERY'],
+  ['q=ada&limit=101', 400, 'INVALID_QUERY'],
+  ['q=ada&cursor=nonsense', 400, 'INVALID_CURSOR']
+])('refuses %s', async (query, status, code) => {
+  const running = await open()
+  const response = await fetch(`${running.url}search/v1?${query}`)
+  expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code])
+})
