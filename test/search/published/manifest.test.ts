@@ -1,6 +1,9 @@
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { encodeCbor } from '../../../src/cbor.ts'
-import { LimitError } from '../../../src/errors.ts'
+import { encodeCbor, type CborMap } from '../../../src/cbor.ts'
+import { LimitError, MercuryError } from '../../../src/errors.ts'
+import { encodeProfileId } from '../../../src/identity/profile-id.ts'
+import { signMap } from '../../../src/identity/signed-map.ts'
 import type { Signer } from '../../../src/identity/signer.ts'
 import { createRecord } from '../../../src/naming/record.ts'
 import { fitSegments } from '../../../src/search/published/fit-segments.ts'
@@ -76,6 +79,18 @@ describe('a manifest', () => {
     for (let at = 0; at < bytes.byteLength; at += 97) {
       await expect(verifyManifest(bytes.with(at, bytes[at]! ^ 1), { name: signer.id }), `byte ${at}`).rejects.toHaveProperty('code')
     }
+  })
+
+  it('of any bytes, and any map that somebody signed, is read or refused, and nothing else', async () => {
+    const value = fc.oneof(fc.constant(null), fc.boolean(), fc.nat(), fc.string(), fc.uint8Array({ maxLength: 40 }), fc.constant([]), fc.constant({}), fc.constant(persons[0]!.signed.cid), fc.array(fc.nat(), { maxLength: 3 }))
+    const good = { v: 1, id: encodeProfileId(signer.id), seq: 1, time: 1, analyser: 1, documents: 0, segments: [], coverage: persons[0]!.signed.cid, providers: [], prev: null }
+    const signed = fc.record({ key: fc.constantFrom(...Object.keys(good), 'more'), value }).map(({ key, value }): CborMap => ({ ...good, [key]: value }))
+    const segment = fc.dictionary(fc.constantFrom('documents', 'keys', 'table', 'dead', 'more'), fc.oneof(value, fc.record({ data: value, links: value }))).map((each): CborMap => ({ ...good, segments: [each as CborMap] }))
+    await fc.assert(fc.asyncProperty(fc.oneof(signed, segment, fc.uint8Array({ maxLength: 200 })), async (given) => {
+      const bytes = given instanceof Uint8Array ? given : encodeCbor({ ...given, sig: await signMap('mercury/manifest/1', given, signer) })
+      const error = await verifyManifest(bytes, { name: signer.id }).then(() => undefined, (reason: unknown) => reason)
+      if (error !== undefined) expect(error).toBeInstanceOf(MercuryError)
+    }), { numRuns: 300 })
   })
 
   it('counts the profiles that can be found', () => {
