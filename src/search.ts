@@ -8,7 +8,7 @@ export { decodeCoverage, type Coverage, type CoverageCount, type HomeCoverage } 
 export { publishIndex, type IndexSnapshot, type PublishIndexOptions, type PublishedVersion } from './search/published/publish.ts'
 export { INDEX_RETENTION_MS, releaseSuperseded, type PublisherParts } from './search/published/release.ts'
 export { reannounceIndex, type ReannounceOptions, type Reannounced } from './search/published/reannounce.ts'
-export { countCoverage, type CountCoverageOptions } from './search/published/count-coverage.ts'
+export { countCoverage, createCoverageCounter, type CountCoverageOptions, type CoverageCounter } from './search/published/count-coverage.ts'
 export type { Announcement } from './search/published/announce.ts'
 export { findIndex, readCoverage, type FindIndexOptions, type IndexVersion } from './search/published/find-index.ts'
 export { indexAt, openIndex, type OpenIndexOptions, type PublishedIndex, type PublishedSearchOptions } from './search/published/open-index.ts'

@@ -4,7 +4,7 @@ import type { Signer } from '../identity/signer.ts'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../limits.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import { openLocalIndex, type LocalIndex } from '../search/local/local-index.ts'
-import { countCoverage } from '../search/published/count-coverage.ts'
+import { createCoverageCounter } from '../search/published/count-coverage.ts'
 import { publishedRecord } from '../search/published/published-record.ts'
 import { publishIndex } from '../search/published/publish.ts'
 import { releaseSuperseded } from '../search/published/release.ts'
@@ -57,6 +57,7 @@ export const createHomeIndex = ({ state, blocks, routers, hosting, changes, sign
     catchUp: (options) => changes.drain(options),
     clock
   })
+  const counter = createCoverageCounter()
   let published: { version: string; at: number } | undefined
 
   const publish = async (own: Signer, signal: AbortSignal): Promise<void> => {
@@ -65,7 +66,7 @@ export const createHomeIndex = ({ state, blocks, routers, hosting, changes, sign
     const isDue = !published || (version !== published.version ? now - published.at >= indexMs : now - published.at >= ANNOUNCE_MS)
     if (!isDue || (documents === 0 && !(await publishedRecord(own.id, state, { signal })))) return
     const snapshot = await local.snapshot({ signal })
-    const coverage = await countCoverage(snapshot, { oldest: Math.floor((await heads.oldestCheck({ signal }) ?? now) / SECOND_MS), signal })
+    const coverage = await counter.count(snapshot, { oldest: Math.floor((await heads.oldestCheck({ signal }) ?? now) / SECOND_MS), signal })
     await publishIndex({ snapshot, signer: own, routers, coverage, providers: addresses().slice(0, MAX_PROVIDERS), state, blocks, clock, signal })
     published = { version, at: now }
     await releaseSuperseded(own.id, { state, blocks, clock, signal })

@@ -6,10 +6,11 @@ import { signDocument } from '../../../src/profile/document.ts'
 import type { Signer } from '../../../src/identity/signer.ts'
 import { openLocalIndex } from '../../../src/search/local/local-index.ts'
 import { auditIndex } from '../../../src/search/published/audit.ts'
-import { countCoverage } from '../../../src/search/published/count-coverage.ts'
+import { countCoverage, createCoverageCounter } from '../../../src/search/published/count-coverage.ts'
 import { openIndex } from '../../../src/search/published/open-index.ts'
 import { publishIndex, type PublishIndexOptions } from '../../../src/search/published/publish.ts'
 import { INDEX_RETENTION_MS, releaseSuperseded } from '../../../src/search/published/release.ts'
+import type { Segment } from '../../../src/search/segment/segment.ts'
 import { openDevice, signerOf } from '../../client/world.ts'
 import { NOW, countingStore, createShelf, indexSigner, memoryRouter, people, signerOf as ownerOf, snapshotOf } from './index-fixture.ts'
 
@@ -53,6 +54,27 @@ describe('the index of what a device keeps', () => {
 })
 
 describe('counting whose profiles there are', () => {
+  it('reads only the documents that the version before did not have', async () => {
+    const shelf = createShelf()
+    const some = await people(20)
+    const base = await shelf.build(some.slice(0, 18))
+    const reading = countingStore(shelf.blocks)
+    const counter = createCoverageCounter()
+    const count = async (segments: readonly Segment[]) => {
+      const before = reading.counts.get
+      const { others } = await counter.count({ segments, blocks: reading }, { oldest: 1 })
+      return { others, read: reading.counts.get - before }
+    }
+    const first = await count([base])
+    expect(first.others!.documents).toBe(18)
+    const again = await count([base])
+    expect({ others: again.others, spared: first.read - again.read }).toEqual({ others: first.others, spared: 18 })
+    const next = await count([await shelf.build(some.slice(18)), await shelf.bury(base, some.slice(0, 1))])
+    expect(next.others!.documents).toBe(19)
+    expect((await count([base])).others!.documents).toBe(18)
+  })
+
+
   it('counts each at the first home that has accepted it', async () => {
     const shelf = createShelf()
     const [home, other] = [await ownerOf(500), await ownerOf(501)]
