@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { Figure, Report, Table } from '../report.ts'
 import { buildIndex, type BuiltIndex } from './built-index.ts'
 import { searchCodeBytes } from './code-size.ts'
-import { coldTable, costTable, measureCold, measureFts5Pages, shareOfCosts, type ColdCosts, type Fts5Costs } from './cold.ts'
+import { coldTable, costTable, measureCold, measureFts5Pages, shareOfCosts, stoppedQueries, type ColdCosts, type Fts5Costs } from './cold.ts'
 import { QUERY_SHAPES } from './common-queries.ts'
 import { datasetBytes } from './dataset.ts'
 import { createDocumentBlocks } from './document-blocks.ts'
@@ -96,6 +96,8 @@ const measureAllCold = async (count: number): Promise<Part> => {
   return {
     figures: [
       { what: 'roots that differ when the profiles come in the other order', value: rootsThatDiffer(index, again), unit: '', goal: '0' },
+      { what: 'cold queries that a limit stops', value: stoppedQueries(costs), unit: '', goal: '0' },
+      { what: 'cold queries that a limit stops, the newest profiles in segments of their own', value: stoppedQueries(levels), unit: 'queries' },
       { what: 'cold, one word: pages of FTS5 / ours, p90', value: pagesOfOne / kib('one word', 0.9), unit: 'x' },
       { what: 'cold, two words: pages of FTS5 / ours, p90', value: pagesOfTwo / kib('two words', 0.9), unit: 'x' },
       { what: 'cold, one word, p90', value: kib('one word', 0.9), unit: 'KiB', goal: '<= 112' },
