@@ -43,6 +43,12 @@ export class Output {
     await this.host.stderr.write(`\r\u001b[K${painter(this.host.stderr)('dim', oneLine(text))}`)
   }
 
+  /** What belongs to an answer and is no part of it; on stderr, for people alone. */
+  async note (text: string): Promise<void> {
+    await this.clear()
+    await this.host.stderr.write(`${painter(this.host.stderr)('dim', oneLine(text))}\n`)
+  }
+
   async warn (code: string, message: string): Promise<void> {
     await this.clear()
     const text = this.json ? toJson({ warning: { code, message } }) : `mercury: ${painter(this.host.stderr)('yellow', 'warning')}: ${oneLine(message)}`

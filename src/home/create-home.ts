@@ -34,7 +34,7 @@ import { createStrangerRecords } from './stranger-records.ts'
 
 /** Passes after which whoever was killed is followed. */
 const LEASE_PASSES = 3
-/** How often it is looked whether the home is reached elsewhere by now, and no less than once a pass. */
+/** How often it is looked whether the home is reached elsewhere by now, and what has changed for the index; no less than once a pass. */
 const ADDRESSES_MS = 10 * SECOND_MS
 /** How often kept names are counted, for the pace at which they are passed on. */
 const COUNT_MS = HOUR_MS
@@ -172,7 +172,7 @@ export const createHome = async (options: HomeOptions): Promise<Home> => {
     repeat(passMs, closing.signal, (error) => onError?.(error, 'chores'), async (signal) => {
       if (await lease.hold(LEASE_PASSES * passMs, { signal })) await doChores(books, signal)
     }),
-    repeat(passMs, closing.signal, (error) => onError?.(error, 'index'), async (signal) => {
+    repeat(Math.min(ADDRESSES_MS, passMs), closing.signal, (error) => onError?.(error, 'index'), async (signal) => {
       if (await lease.hold(LEASE_PASSES * passMs, { signal })) await index.keepCurrent(signal)
     }),
     repeat(Math.min(ADDRESSES_MS, passMs), closing.signal, (error) => onError?.(error, 'profile'), keepOwnCurrent),

@@ -14,6 +14,8 @@ import { persona } from './persona.ts'
 import { publish } from './publish.ts'
 import { remove } from './remove.ts'
 import { resolve } from './resolve.ts'
+import { searchIndex } from './search-index.ts'
+import { search } from './search.ts'
 import { createServe } from './serve.ts'
 import { status } from './status.ts'
 import { verify } from './verify.ts'
@@ -26,7 +28,7 @@ import { watch } from './watch.ts'
  */
 export const createCommands = (runCommandLine: (argv: readonly string[], host: Host) => Promise<number>): readonly Command[] => {
   const commands: Command[] = [
-    init, persona, publish, resolve, watch, remove, createServe(runCommandLine), join, move, leave, home, exportCommand, importCommand, copy, verify, status,
+    init, persona, publish, resolve, search, searchIndex, watch, remove, createServe(runCommandLine), join, move, leave, home, exportCommand, importCommand, copy, verify, status,
     createHelp(() => commands), createCompletion(() => commands)
   ]
   return commands

@@ -22,5 +22,5 @@ export const openBooks = async ({ state = createMemoryStore(), blocks = createHa
   return { ...books, home: signer, profiles, state, blocks, now: clock, sleep: (ms) => { now += ms } }
 }
 
-/** Every key below `home/`, without the prefix. */
+/** Every key below `home/` but the marks for the index, without the prefix. */
 export const keysOf = async (state: KeyValueStore): Promise<string[]> => (await Array.fromAsync(state.entries({ prefix: 'home/' }), ([key]) => key.slice('home/'.length))).filter((key) => !key.startsWith('unindexed/'))
