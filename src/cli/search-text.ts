@@ -13,7 +13,8 @@ const CLASS_TEXT: Readonly<Record<FederatedHit['rank']['class'], string>> = {
   nickname: 'a short form of the name',
   anywhere: 'name, tags and place',
   bio: 'the bio',
-  typo: 'nearly the name'
+  'exact-typo': 'the whole name but for a slip',
+  typo: 'words of the name but for a slip'
 }
 
 /** Characters of a bio around what was found. */

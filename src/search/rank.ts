@@ -3,7 +3,7 @@
  *
  * Within a class an index's opinion decides, one byte a profile, then the document's digest: the same everywhere.
  */
-export const MATCH_CLASSES = ['exact-name', 'name', 'name-prefix', 'nickname', 'anywhere', 'bio', 'typo'] as const
+export const MATCH_CLASSES = ['exact-name', 'name', 'name-prefix', 'nickname', 'anywhere', 'bio', 'exact-typo', 'typo'] as const
 
 export type MatchClass = (typeof MATCH_CLASSES)[number]
 

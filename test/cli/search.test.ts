@@ -74,7 +74,7 @@ describe('on this device', () => {
 
   test('explains why a hit stands where it does, and marks nothing where there are no colours', async () => {
     const { stdout, stderr } = await plain('alice', ['--offline', 'search', 'alcie', '--explain', '--facets'])
-    expect(stdout).toContain('nearly the name (typo); alcie: typo of alice in name')
+    expect(stdout).toContain('words of the name but for a slip (typo); alcie: typo of alice in name')
     expect(stdout).toContain('quality 100 of 255')
     expect(stdout).toContain('Tags: botany 1, chess 1')
     expect(stderr).toMatch(/local; 1 of these hits.*rounds, \d+ blocks, \d+ bytes/)

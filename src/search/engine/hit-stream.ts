@@ -14,7 +14,7 @@ import { deadAmong } from '../segment/tombstones.ts'
 import { QueryStopped, runReading, type BlockSource } from './block-source.ts'
 import { ClassScan } from './class-scan.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, type KeyChoice, type Way } from './query-plan.ts'
+import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, withWordExactly, type KeyChoice, type Way } from './query-plan.ts'
 import type { DroppedHits, Hit, HitStream } from './search-answer.ts'
 import { SegmentKeys, findInAll } from './segment-keys.ts'
 
@@ -61,7 +61,7 @@ class SegmentHitStream implements HitStream {
   private waiting: Candidate[] = []
   private continued: KeyChoice | undefined
   private lookedUp = false
-  private typoWays: readonly Way[] | undefined
+  private typoWays: { exact: readonly Way[]; any: readonly Way[] } | undefined
   private readAt: number
   private scans: ClassScan[] | undefined
   private position: { class: number; numbers: number[] }
@@ -157,7 +157,8 @@ class SegmentHitStream implements HitStream {
   }
 
   private * openScans (matchClass: MatchClass): Reading<ClassScan[]> {
-    const ways = matchClass === 'typo' ? yield * this.findTypoWays() : waysOf(matchClass, this.query, this.continued)
+    if (isTypoClass(matchClass)) yield * this.findTypoWays()
+    const ways = this.waysOf(matchClass)
     yield * findInAll(this.keys, ways.flat(2))
     const resumed = this.position.class === classRank(matchClass)
     return this.keys.map((keys, i) => new ClassScan(keys, ways, this.filters, resumed ? this.position.numbers[i]! : -1))
@@ -187,14 +188,24 @@ class SegmentHitStream implements HitStream {
   }
 
   /** Which words of names a word of the query may be a slip of: the most frequent ones in all segments. */
-  private * findTypoWays (): Reading<readonly Way[]> {
-    if (this.typoWays) return this.typoWays
-    const { words } = this.query
+  private * findTypoWays (): Reading<void> {
+    if (this.typoWays) return
+    const { words, form } = this.query
     const typos = typoKeysOf(this.query)
     yield * findInAll(this.keys, typos.flatMap(({ keys }) => keys))
     const max = words.length > 1 ? MAX_MEANT_BESIDE_OTHERS : MAX_MEANT_WORDS
-    this.typoWays = typos.flatMap(({ word, keys }) => withWord(words, word, meantWords(this.keys, word, keys).slice(0, max)))
-    return this.typoWays
+    const meant = typos.map(({ word, keys }) => ({ word, others: meantWords(this.keys, word, keys).slice(0, max) }))
+    this.typoWays = {
+      exact: meant.flatMap(({ word, others }) => withWordExactly(form, word, others)),
+      any: meant.flatMap(({ word, others }) => withWord(words, word, others))
+    }
+    // What the second class needs stands beside what the first does.
+    yield * findInAll(this.keys, [...this.typoWays.exact, ...this.typoWays.any].flat(2))
+  }
+
+  private waysOf (matchClass: MatchClass): readonly Way[] {
+    if (!isTypoClass(matchClass)) return waysOf(matchClass, this.query, this.continued)
+    return (matchClass === 'exact-typo' ? this.typoWays?.exact : this.typoWays?.any) ?? []
   }
 
   /** Reads the documents of `batch`, and which of its numbers are dead, in one round; then judges each. */
@@ -241,13 +252,15 @@ class SegmentHitStream implements HitStream {
   /** Whether the document has the keys under which the index listed it; that a whole tag or a distance does not match is no lie. */
   private isClaimTrue ({ class: matchClass, segment }: Candidate, document: ProfileDocument, bytes: Uint8Array): boolean {
     const terms = new Set(termsOf(document, bytes.byteLength)?.keys)
-    const ways = matchClass === 'typo' ? (this.typoWays ?? []) : waysOf(matchClass, this.query, this.continued)
+    const ways = this.waysOf(matchClass)
     const has = (choice: KeyChoice): boolean => choice.some((key) => terms.has(key))
     const { documents } = this.keys[segment]!.segment
     const selective = this.filters.filter((choice) => choice.reduce((sum, key) => sum + (this.keys[segment]!.entry(key)?.documents ?? 0), 0) * 2 <= documents)
     return terms.size > 0 && ways.some((way) => way.every(has)) && selective.every(has)
   }
 }
+
+const isTypoClass = (matchClass: MatchClass): boolean => matchClass === 'exact-typo' || matchClass === 'typo'
 
 const nameOf = ({ segment, document }: Candidate): string => `${segment}:${document.number}`
 

@@ -2,7 +2,7 @@ import { cellsNear } from '../analyser/geo-cell.ts'
 import { expandNickname } from '../analyser/nicknames.ts'
 import { takesTypos, typoVariants } from '../analyser/typo.ts'
 import { MAX_PREFIX_CHARACTERS, formKey, geoKey, kindKey, langKey, typoKey, wordKey } from '../query/keys.ts'
-import { MAX_REPLACED_WORDS } from '../query/match.ts'
+import { MAX_REPLACED_WORDS, withReplaced } from '../query/match.ts'
 import type { Query } from '../query/query.ts'
 import type { MatchClass } from '../rank.ts'
 
@@ -30,9 +30,13 @@ export const waysOf = (matchClass: MatchClass, query: Query, continued: KeyChoic
     case 'nickname': return words.length > MAX_REPLACED_WORDS ? [] : words.flatMap((word) => withWord(words, word, expandNickname(word)))
     case 'anywhere': return [words.map((word) => [...(words.length === 1 ? [] : [wordKey(word, 'name')]), wordKey(word, 'tag'), wordKey(word, 'place')])]
     case 'bio': return words.length === 1 ? [[[wordKey(words[0]!, 'bio')]]] : [words.map((word) => [wordKey(word, 'name'), wordKey(word, 'tag'), wordKey(word, 'place'), wordKey(word, 'bio')])]
+    case 'exact-typo':
     case 'typo': return []
   }
 }
+
+/** The ways in which the whole name is meant, but for a slip in `word`. */
+export const withWordExactly = (form: string, word: string, meant: readonly string[]): readonly Way[] => meant.map((other) => [[formKey(withReplaced(form, word, other))]])
 
 /** The ways in which `word` was meant to be one of `meant`. */
 export const withWord = (words: readonly string[], word: string, meant: readonly string[]): readonly Way[] =>

@@ -1,3 +1,4 @@
+import { compareUtf8 } from '../../bytes.ts'
 import type { ProfileDocument } from '../../profile/document.ts'
 import { cellsOf, distanceMetres } from '../analyser/geo-cell.ts'
 import { expandNickname } from '../analyser/nicknames.ts'
@@ -65,11 +66,16 @@ const matchOneStrange = ({ words, prefix }: Query, { name }: ProfileWords, stran
   return full === undefined ? undefined : withOne(words, { word: strange, how: 'nickname', field: 'name', matched: full }, 'nickname')
 }
 
-const matchTypo = ({ words }: Query, { name }: ProfileWords, strange: string): Pick<Match, 'class' | 'words'> | undefined => {
+const matchTypo = ({ words, form }: Query, { name, form: whole }: ProfileWords, strange: string): Pick<Match, 'class' | 'words'> | undefined => {
   if (words.length > MAX_REPLACED_WORDS || !takesTypos(strange)) return undefined
-  const meant = firstWhere(name, (word) => takesTypos(word) && isTypoOf(strange, word))
-  return meant === undefined ? undefined : withOne(words, { word: strange, how: 'typo', field: 'name', matched: meant }, 'typo')
+  const meant = [...name].filter((word) => takesTypos(word) && isTypoOf(strange, word))
+  const exactly = meant.find((word) => withReplaced(form, strange, word) === whole)
+  const matched = exactly ?? meant[0]
+  return matched === undefined ? undefined : withOne(words, { word: strange, how: 'typo', field: 'name', matched }, exactly === undefined ? 'typo' : 'exact-typo')
 }
+
+/** The form of a query in which `word` was meant to be `meant`. */
+export const withReplaced = (form: string, word: string, meant: string): string => form.split(' ').map((part) => (part === word ? meant : part)).sort(compareUtf8).join(' ')
 
 const matchEverywhere = ({ words }: Query, profile: ProfileWords): Pick<Match, 'class' | 'words'> | undefined => {
   const found: WordMatch[] = []
