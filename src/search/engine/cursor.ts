@@ -9,6 +9,8 @@ export interface Position {
   readonly class: number
   /** Of each segment, the last number that was judged in this class; -1 before the first. */
   readonly numbers: readonly number[]
+  /** A name with all words of the query was found. */
+  readonly named: boolean
 }
 
 /** Where a page ended is not a place in this index: of another version, or no cursor at all. */
@@ -23,7 +25,7 @@ const MAX_CURSOR_LENGTH = 2_048
 const MAX_SEGMENTS = 64
 
 /** @param head names the version of the index */
-export const encodeCursor = (head: string, { class: rank, numbers }: Position): string => base64url.baseEncode(encodeCbor({ head, class: rank, numbers: numbers.map((number) => number + 1) }))
+export const encodeCursor = (head: string, { class: rank, numbers, named }: Position): string => base64url.baseEncode(encodeCbor({ head, class: rank, numbers: numbers.map((number) => number + 1), named }))
 
 /** @throws InvalidCursorError */
 export const decodeCursor = (cursor: string, head: string, segments: readonly { documents: number }[]): Position => {
@@ -35,9 +37,9 @@ export const decodeCursor = (cursor: string, head: string, segments: readonly { 
     throw new InvalidCursorError('it is not one', { cause: error })
   }
   if (map.head !== head) throw new InvalidCursorError('the index has changed since')
-  const { class: rank, numbers } = map
-  if (typeof rank !== 'number' || rank < 0 || rank >= MATCH_CLASSES.length) throw new InvalidCursorError('it is not one')
+  const { class: rank, numbers, named } = map
+  if (typeof named !== 'boolean' || typeof rank !== 'number' || rank < 0 || rank >= MATCH_CLASSES.length) throw new InvalidCursorError('it is not one')
   if (!Array.isArray(numbers) || numbers.length !== segments.length || numbers.length > MAX_SEGMENTS) throw new InvalidCursorError('it is not one')
   if (!numbers.every((number, i) => typeof number === 'number' && number >= 0 && number <= segments[i]!.documents)) throw new InvalidCursorError('it is not one')
-  return { class: rank, numbers: numbers.map((number) => (number as number) - 1) }
+  return { class: rank, numbers: numbers.map((number) => (number as number) - 1), named }
 }

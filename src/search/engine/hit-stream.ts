@@ -37,6 +37,7 @@ export interface HitStreamOptions {
 
 /**
  * The hits of `query` in `segments`, in the exact order of their rank; equal to judging every document, however few are read.
+ * In a query of several words a slip is looked for only where no name has them all: it costs more than everything else, and what was typed makes sense.
  *
  * @throws InvalidCursorError
  */
@@ -64,7 +65,7 @@ class SegmentHitStream implements HitStream {
   private typoWays: { exact: readonly Way[]; any: readonly Way[] } | undefined
   private readAt: number
   private scans: ClassScan[] | undefined
-  private position: { class: number; numbers: number[] }
+  private position: { class: number; numbers: number[]; named: boolean }
   private stopped: QueryStopped['limit'] | undefined
   private done = false
 
@@ -75,8 +76,8 @@ class SegmentHitStream implements HitStream {
     this.judge = judge
     this.keys = segments.map((segment) => new SegmentKeys(segment))
     this.filters = filtersOf(query)
-    const position = cursor === undefined ? { class: 0, numbers: segments.map(() => -1) } : decodeCursor(cursor, head, segments)
-    this.position = { class: position.class, numbers: [...position.numbers] }
+    const position = cursor === undefined ? { class: 0, numbers: segments.map(() => -1), named: false } : decodeCursor(cursor, head, segments)
+    this.position = { ...position, numbers: [...position.numbers] }
     this.readAt = position.class
   }
 
@@ -104,7 +105,10 @@ class SegmentHitStream implements HitStream {
           this.waiting.shift()
           this.moveTo(candidate)
           const hit = judgements[i]
-          if (hit) hits.push(hit)
+          if (hit) {
+            hits.push(hit)
+            this.position.named ||= isNamed(hit.rank.class)
+          }
           if (hits.length === count) break
         }
       }
@@ -128,7 +132,7 @@ class SegmentHitStream implements HitStream {
 
   private moveTo ({ class: matchClass, segment, document }: Candidate): void {
     const rank = classRank(matchClass)
-    if (rank !== this.position.class) this.position = { class: rank, numbers: this.keys.map(() => -1) }
+    if (rank !== this.position.class) this.position = { class: rank, numbers: this.keys.map(() => -1), named: this.position.named }
     this.position.numbers[segment] = document.number
   }
 
@@ -138,6 +142,11 @@ class SegmentHitStream implements HitStream {
     const unique = new Set(this.waiting.map(nameOf))
     while (unique.size < wanted && this.readAt < MATCH_CLASSES.length) {
       const matchClass = MATCH_CLASSES[this.readAt]!
+      if (isTypoClass(matchClass) && this.query.words.length > 1) {
+        if (this.position.named) this.readAt = MATCH_CLASSES.length
+        // What waits may have them all in its name: that is seen first.
+        if (this.position.named || this.waiting.some((candidate) => isNamed(candidate.class))) break
+      }
       this.scans ??= yield * this.openScans(matchClass)
       const empty = this.scans.filter((scan) => !scan.head && !scan.ended)
       if (empty.length > 0) yield * readTogether(empty.map((scan) => scan.fill(wanted - unique.size)))
@@ -259,6 +268,9 @@ class SegmentHitStream implements HitStream {
     return terms.size > 0 && ways.some((way) => way.every(has)) && selective.every(has)
   }
 }
+
+/** All words of the query are words of the name. */
+const isNamed = (matchClass: MatchClass): boolean => matchClass === 'exact-name' || matchClass === 'name'
 
 const isTypoClass = (matchClass: MatchClass): boolean => matchClass === 'exact-typo' || matchClass === 'typo'
 

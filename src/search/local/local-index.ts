@@ -29,7 +29,9 @@ import { PendingProfiles, hitsAmong } from './pending-profiles.ts'
 /** Changes that a query looks through one by one; more are written into the index first. */
 export const MAX_PENDING = 256
 /** Profiles that go into the index in one step of building it anew. */
-const REBUILD_STEP = 1_024
+const REBUILD_STEP = 16_384
+/** Changes that go into it in one step: a batch ends the mark of each. */
+const REFRESH_STEP = 1_024
 /** What is no longer part of the index stays so long, for queries and publications that began before. */
 const GRACE_MS = HOUR_MS
 /** What no head knows and was not made just now was left by a process that was cut off. */
@@ -130,7 +132,7 @@ export const openLocalIndex = ({ state, catchUp = async () => undefined, clock =
   /** One step: changes, and while it is built anew the next profiles too. @returns whether there is more to do */
   const step = async (options: { signal?: AbortSignal }): Promise<boolean> => {
     const { bytes, head } = await readHead(options)
-    const marks = await readMarks(state, MAX_PENDING, options)
+    const marks = await readMarks(state, REFRESH_STEP, options)
     const changed = new Map<ProfileId, IndexableProfile | undefined>(await pendingProfiles.load(marks, options))
     let { rebuiltTo } = head
     if (rebuiltTo !== undefined) {
@@ -147,7 +149,7 @@ export const openLocalIndex = ({ state, catchUp = async () => undefined, clock =
     const { rebuiltTo: _, ...rest } = head
     const rewritten = await rewrite(head, changed, { places, now: clock(), ...options })
     await commit(bytes, { ...rewritten, head: { ...rest, segments: rewritten.head.segments, ...(rebuiltTo === undefined ? {} : { rebuiltTo }) } }, marks, options)
-    return marks.length === MAX_PENDING || rebuiltTo !== undefined
+    return marks.length === REFRESH_STEP || rebuiltTo !== undefined
   }
 
   const refresh = (options: { signal?: AbortSignal }): Promise<void> => lock('write', async () => {

@@ -1,10 +1,8 @@
 import { encodeCbor, type CborMap } from '../../../src/cbor.ts'
 import type { ProfileDocument } from '../../../src/profile/document.ts'
-import { isTypoOf } from '../../../src/search/analyser/typo.ts'
 import type { Hit } from '../../../src/search/engine/search-answer.ts'
 import { matchDocument } from '../../../src/search/query/match.ts'
 import { termsOf } from '../../../src/search/query/profile-terms.ts'
-import { profileWordsOf } from '../../../src/search/query/profile-words.ts'
 import type { Query } from '../../../src/search/query/query.ts'
 import { compareRanks, type Rank } from '../../../src/search/rank.ts'
 import { buildSegment, type SegmentInput } from '../../../src/search/segment/build-segment.ts'
@@ -76,15 +74,18 @@ export const buildIndex = async (people: readonly Person[], { segments: count = 
 
 const rankOf = ({ quality, digest }: LiveDocument): Rank => ({ class: 'anywhere', quality, digest })
 
-/** What a query must give: every document judged, and put in order. Slips are judged by any word: the sets here have fewer of them than an engine looks up. */
-export const evaluate = (live: readonly LiveDocument[], query: Query): readonly string[] =>
-  live
-    .flatMap(({ document, quality, digest }) => {
-      const match = matchDocument(query, document)
-      return match ? [{ class: match.class, quality, digest }] : []
-    })
+/** What a query must give: every document judged, and put in order; no slips of several words where a name has them all. Slips are judged by any word: the sets here have fewer of them than an engine looks up. */
+export const evaluate = (live: readonly LiveDocument[], query: Query): readonly string[] => {
+  const ranks = live.flatMap(({ document, quality, digest }): Rank[] => {
+    const match = matchDocument(query, document)
+    return match ? [{ class: match.class, quality, digest }] : []
+  })
+  const isNamed = query.words.length > 1 && ranks.some((rank) => rank.class === 'exact-name' || rank.class === 'name')
+  return ranks
+    .filter((rank) => !(isNamed && rank.class.endsWith('typo')))
     .sort(compareRanks)
     .map((rank) => `${rank.class} ${Buffer.from(rank.digest).toString('hex').slice(0, 12)}`)
+}
 
 export const nameOfHit = ({ rank }: Hit): string => `${rank.class} ${Buffer.from(rank.digest).toString('hex').slice(0, 12)}`
 
@@ -95,4 +96,3 @@ export const smallPeople = (count: number): Person[] => {
   return Array.from({ length: count }, (_, i) => ({ name: `${given[i % 6]!} ${family[(i * 7) % 5]!}`, tags: i % 3 === 0 ? ['chess'] : i % 4 === 0 ? ['botany', 'ada'] : [], bio: i % 5 === 0 ? `number${i % 400} li` : '', quality: (i * 31) % 251 }))
 }
 
-export const typoNeighbours = (live: readonly LiveDocument[], word: string): number => new Set(live.flatMap(({ document }) => [...profileWordsOf(document).name].filter((other) => isTypoOf(word, other)))).size
