@@ -20,7 +20,7 @@ import { SegmentKeys, findInAll } from './segment-keys.ts'
 
 /** A word is taken for at most so many others: more where the other words of a query narrow them down. */
 const MAX_MEANT_WORDS = 4
-const MAX_MEANT_BESIDE_OTHERS = 8
+const MAX_MEANT_BESIDE_OTHERS = 16
 /** What is looked up in any case, before it is known whether it is needed: all of it stands together. */
 const AT_ONCE: readonly MatchClass[] = ['exact-name', 'name', 'name-prefix', 'anywhere', 'bio']
 
