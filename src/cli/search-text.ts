@@ -1,7 +1,5 @@
 import { viewProfile } from '../profile/view.ts'
-import type { FederatedAnswer, FederatedHit } from '../search.ts'
-import type { Facets } from '../search.ts'
-import { highlightsOf, type Highlight } from '../search/query/highlight.ts'
+import { highlightsOf, type Facets, type FederatedAnswer, type FederatedHit, type Highlight } from '../search.ts'
 import { MINUTE_MS, SECOND_MS } from '../limits.ts'
 import type { Paint } from './output.ts'
 import { oneLine } from './printable.ts'

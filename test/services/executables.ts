@@ -2,12 +2,13 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** A real server that is not an npm package. */
-export type ServiceName = 'Caddy' | 'Kubo' | 'PostgreSQL' | 'S3'
+/** A real server that is not an npm package, or a browser. */
+export type ServiceName = 'Caddy' | 'Chromium' | 'Kubo' | 'PostgreSQL' | 'S3'
 
 /** Where `npm run services` put its program; `undefined` when it has not run. */
 export const executableOf = (service: ServiceName): string | undefined => {
   if (service === 'PostgreSQL') return newestPostgres()
+  if (service === 'Chromium') return executable('/usr/bin/chromium')
   if (service === 'Caddy') return executable('/usr/bin/caddy')
   const built = process.env.MERCURY_SERVICES ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mercury-services')
   return executable(join(built, 'bin', service === 'Kubo' ? 'ipfs' : 'rclone'))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Provides the real servers that tests run against, on a Debian machine with Go: PostgreSQL, Caddy, Kubo and rclone's S3 server.
+# Provides the real servers that tests run against, and a browser, on a Debian machine with Go: PostgreSQL, Caddy, Chromium, Kubo and rclone's S3 server.
 # What is built is kept in MERCURY_SERVICES (by default below ~/.cache) and found there by the next run.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ as_root () { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 missing=()
 compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null || missing+=(postgresql)
 command -v caddy > /dev/null || missing+=(caddy)
+[ -x /usr/bin/chromium ] || missing+=(chromium)
 if [ "${#missing[@]}" -gt 0 ]; then
   as_root apt-get update
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
@@ -37,4 +38,4 @@ build () {
 build ipfs github.com/ipfs/kubo v0.42.0 github.com/ipfs/kubo/cmd/ipfs
 build rclone github.com/rclone/rclone v1.71.0 github.com/rclone/rclone
 
-echo "PostgreSQL, Caddy, Kubo and rclone are there; servers are started by the tests that need them"
+echo "PostgreSQL, Caddy, Chromium, Kubo and rclone are there; servers are started by the tests that need them"

@@ -14,19 +14,19 @@ const VARIANT_CHARACTERS = 7
  */
 export const typoVariants = (word: string): string[] => {
   if (!takesTypos(word)) return []
-  const characters = [...word].slice(0, VARIANT_CHARACTERS)
+  const characters = Array.from(word).slice(0, VARIANT_CHARACTERS)
   const variants = new Set(characters.map((_, i) => characters.slice(0, i).join('') + characters.slice(i + 1).join('')))
   if (characters.length < VARIANT_CHARACTERS) variants.add(word)
   return [...variants]
 }
 
-export const takesTypos = (word: string): boolean => !isBigramWord(word) && (word.length >= 2 * MIN_TYPO_CHARACTERS || [...word].length >= MIN_TYPO_CHARACTERS)
+export const takesTypos = (word: string): boolean => !isBigramWord(word) && (word.length >= 2 * MIN_TYPO_CHARACTERS || Array.from(word).length >= MIN_TYPO_CHARACTERS)
 
 /** Whether one insertion, deletion, replacement or swap of neighbours, no more and no less, makes one word of the other. */
 export const isTypoOf = (a: string, b: string): boolean => {
   if (a === b || Math.abs(a.length - b.length) > 2) return false
-  const x = [...a]
-  const y = [...b]
+  const x = Array.from(a)
+  const y = Array.from(b)
   let start = 0
   while (start < x.length && start < y.length && x[start] === y[start]) start++
   let end = 0

@@ -50,11 +50,11 @@ export const wordsOf = (text: string, max = Number.POSITIVE_INFINITY): string[] 
 
 /** Pairs of neighbouring characters; none in a run of one. */
 export const bigramsOf = (run: string): string[] => {
-  const characters = [...run]
+  const characters = Array.from(run)
   return characters.slice(1).map((character, i) => characters[i]! + character)
 }
 
-export const lastCharacter = (run: string): string => [...run].at(-1)!
+export const lastCharacter = (run: string): string => Array.from(run).at(-1)!
 
 /**
  * What makes two names the same: all words of it in order of their code points, runs without spaces joined.

@@ -92,7 +92,7 @@ class SegmentHitStream implements HitStream {
   async take (count: number, { signal }: { signal?: AbortSignal } = {}): Promise<readonly Hit[]> {
     const hits: Hit[] = []
     try {
-      while (hits.length < count && !this.done) {
+      while (hits.length < count && !this.done && !this.stopped) {
         const wanted = count - hits.length
         await runReading(this.readAhead(wanted), this.source, { signal })
         if (this.waiting.length === 0) {
@@ -223,20 +223,8 @@ class SegmentHitStream implements HitStream {
     const firstByName = new Map<string, Candidate>()
     for (const candidate of batch) if (!this.judged.has(nameOf(candidate)) && !firstByName.has(nameOf(candidate))) firstByName.set(nameOf(candidate), candidate)
     const fresh = [...firstByName.values()]
-    let documents: readonly (FetchedDocument | Error)[] = []
-    const dead = new Set<string>()
-    const self = this
-    await runReading(readTogether<void>([
-      (function * (): Reading<void> {
-        documents = yield * readDocuments(fresh.map(({ document }) => documentCidOf(document.digest)))
-      })(),
-      ...this.keys.map((keys, segment) => (function * (): Reading<void> {
-        const own = fresh.filter((candidate) => candidate.segment === segment)
-        const flags = yield * deadAmong(keys.segment, own.map(({ document }) => document.number))
-        for (const [i, candidate] of own.entries()) if (flags[i]) dead.add(nameOf(candidate))
-      })())
-    ]), self.source, { signal })
-    for (const [i, candidate] of fresh.entries()) this.judged.set(nameOf(candidate), dead.has(nameOf(candidate)) ? undefined : await this.judgeDocument(candidate, documents[i]!))
+    const { documents, dead } = await runReading(readBatch(fresh, this.keys), this.source, { signal })
+    for (const [i, candidate] of fresh.entries()) this.judged.set(nameOf(candidate), dead[i] ? undefined : await this.judgeDocument(candidate, documents[i]!))
     return batch.map((candidate) => {
       const hit = this.judged.get(nameOf(candidate))
       return hit && hit.rank.class === candidate.class ? hit : undefined
@@ -275,6 +263,22 @@ const isNamed = (matchClass: MatchClass): boolean => matchClass === 'exact-name'
 const isTypoClass = (matchClass: MatchClass): boolean => matchClass === 'exact-typo' || matchClass === 'typo'
 
 const nameOf = ({ segment, document }: Candidate): string => `${segment}:${document.number}`
+
+/** Documents, and which of their numbers are dead, in one round. */
+function * readBatch (batch: readonly Candidate[], all: readonly SegmentKeys[]): Reading<{ documents: readonly (FetchedDocument | Error)[]; dead: readonly boolean[] }> {
+  const dead = batch.map(() => false)
+  const bySegment = all.map((_, segment) => batch.flatMap((candidate, i) => (candidate.segment === segment ? [i] : [])))
+  const [documents] = yield * readTogether<readonly (FetchedDocument | Error)[]>([
+    readDocuments(batch.map(({ document }) => documentCidOf(document.digest))),
+    ...all.map(({ segment }, n) => (function * (): Reading<readonly (FetchedDocument | Error)[]> {
+      const own = bySegment[n]!
+      const flags = yield * deadAmong(segment, own.map((i) => batch[i]!.document.number))
+      for (const [at, i] of own.entries()) dead[i] = flags[at]!
+      return []
+    })())
+  ])
+  return { documents: documents!, dead }
+}
 
 /** The segment whose next is the best, once the next of each is known. */
 const leastOf = (scans: readonly ClassScan[]): number | undefined => {

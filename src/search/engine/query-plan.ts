@@ -13,10 +13,10 @@ export type KeyChoice = readonly string[]
 export type Way = readonly KeyChoice[]
 
 /** Where a beginning is longer than prefix keys are, the words that start with it are looked for in the leaves. */
-export const scannedStart = ({ prefix }: Query): string | undefined => (prefix !== undefined && [...prefix].length > MAX_PREFIX_CHARACTERS ? prefix : undefined)
+export const scannedStart = ({ prefix }: Query): string | undefined => (prefix !== undefined && Array.from(prefix).length > MAX_PREFIX_CHARACTERS ? prefix : undefined)
 
 /**
- * The ways of a class that need no look-up to be known.
+ * The ways of a class that need no look-up to be known; none for slips.
  *
  * @param continued for a beginning longer than prefix keys are: the keys of the words that start with it
  */
@@ -30,8 +30,7 @@ export const waysOf = (matchClass: MatchClass, query: Query, continued: KeyChoic
     case 'nickname': return words.length > MAX_REPLACED_WORDS ? [] : words.flatMap((word) => withWord(words, word, expandNickname(word)))
     case 'anywhere': return [words.map((word) => [...(words.length === 1 ? [] : [wordKey(word, 'name')]), wordKey(word, 'tag'), wordKey(word, 'place')])]
     case 'bio': return words.length === 1 ? [[[wordKey(words[0]!, 'bio')]]] : [words.map((word) => [wordKey(word, 'name'), wordKey(word, 'tag'), wordKey(word, 'place'), wordKey(word, 'bio')])]
-    case 'exact-typo':
-    case 'typo': return []
+    default: return []
   }
 }
 
@@ -58,4 +57,4 @@ export const typoKeysOf = ({ words }: Query): readonly { word: string; keys: rea
   words.length > MAX_REPLACED_WORDS ? [] : words.filter(takesTypos).map((word) => ({ word, keys: typoVariants(word).map(typoKey) }))
 
 /** The longest prefix key there is for a beginning. */
-const prefixKeyOf = (word: string): string => wordKey([...word].slice(0, MAX_PREFIX_CHARACTERS).join(''), 'prefix')
+const prefixKeyOf = (word: string): string => wordKey(Array.from(word).slice(0, MAX_PREFIX_CHARACTERS).join(''), 'prefix')

@@ -84,13 +84,13 @@ const lengthOfBeginning = (raw: string, beginning: string): number => {
 /** The marked pairs of a run without spaces; those that touch are one stretch. */
 const pairsIn = (raw: string, marks: ReadonlyMap<string, string>): Stretch[] => {
   const stretches: Stretch[] = []
-  const characters = [...raw]
+  const characters = Array.from(raw)
   let at = 0
   for (const [i, character] of characters.entries()) {
     const next = characters[i + 1]
     const pair = next === undefined ? undefined : marks.get(foldText(character + next))
     const single = marks.get(foldText(character))
-    const length = pair !== undefined && [...pair].length > 1 ? character.length + next!.length : pair !== undefined || single !== undefined ? character.length : 0
+    const length = pair !== undefined && Array.from(pair).length > 1 ? character.length + next!.length : pair !== undefined || single !== undefined ? character.length : 0
     if (length > 0) {
       const last = stretches.at(-1)
       if (last && last.end >= at) stretches[stretches.length - 1] = { start: last.start, end: Math.max(last.end, at + length) }
