@@ -20,6 +20,8 @@ interface JoinedJson { home: string; sequence: number | string; media: { blocks:
 interface CurrentHomeJson { home: string; addresses: string[]; confirmed: boolean; passedOver: unknown[] }
 interface ResolvedJson { id: string; sequence: number | string; freshness: string; source: string; profile: { name?: string; bio?: string; avatar?: { cid: unknown } }; answers: Answer[] }
 
+interface FoundJson { hits: { id: string; name: string; sequence: number; home?: string; sources: string[] }[]; coverage: { sources: { name: string; state: string; documents: number; work: { blocks: number; bytes: number; rounds: number }; dropped: { forged: number; notMatching: number; stale: number } }[] } }
+
 const home = await mkdtemp(join(tmpdir(), 'mercury-demo-'))
 const at = (name: string, ...words: string[]): string[] => ['--directory', join(home, name), ...words]
 /** For a command that starts a node of its own. */
@@ -148,7 +150,37 @@ const demonstrate = async (): Promise<void> => {
     check(answer.status === 200 && picture.equals(Buffer.from(await answer.arrayBuffer())), `the new home does not have her picture: status ${answer.status}`)
     return [`${found.home} at ${found.addresses[0]}`, `the picture, ${picture.byteLength} bytes, as it was published`]
   })
+
+  const gina = (...words: string[]): string[] => nodeAt('gina', '--bootstrap', address, ...words)
+  let bobsIndex = ''
+  await steps.step("Bob publishes an index of what he keeps; Emil's home has published one by itself. Gina, who is new, searches both by half a name", ['mercury --directory bob index publish', 'mercury --directory gina search alice lidd --index BOB --index EMIL'], async () => {
+    await askMercury(at('bob', 'init', '--unprotected'))
+    bobsIndex = (await askMercury<{ name: string }>(at('bob', 'index', 'publish'))).name
+    let answer: FoundJson
+    let left = 30
+    do answer = await askMercury<FoundJson>(gina('search', 'alice', 'lidd', '--index', bobsIndex, '--index', emil.started.id))
+    while (answer.coverage.sources.some(({ state }) => state !== 'answered') && --left > 0)
+    const [hit] = answer.hits
+    check(answer.hits.length === 1 && hit?.id === alice.id && hit.home === emil.started.id, `Gina was shown ${JSON.stringify(answer.hits)}`)
+    check(answer.coverage.sources.every(({ state }) => state === 'answered'), `an index did not answer: ${JSON.stringify(answer.coverage.sources)}`)
+    return [`${hit.name}  ${hit.id}, version ${hit.sequence}, at ${hit.home}`, ...answer.coverage.sources.map(({ name, documents, work, dropped }) => `${name === bobsIndex ? "Bob's" : "Emil's"}: ${documents} profiles; ${work.blocks} blocks, ${work.bytes} bytes in ${work.rounds} rounds${dropped.stale > 0 ? '; its version of her is older, and not shown' : ''}`)]
+  })
+
+  await steps.step("Mallory publishes an index, too: Alice's profile with another signature, and others as Alice. None of it is shown", ['mercury --directory gina search alice liddell --index MALLORY --index BOB'], async () => {
+    const cars = published.filter(({ file }) => file !== 'alice.yaml' && LISTED.has(file)).map(({ file }) => join(home, `${file}.car`))
+    const mallory = start([join(examples, 'demo/liar.ts'), join(home, 'mallory'), address, DHT, join(home, 'alice.yaml.car'), ...cars])
+    running.push(mallory)
+    const { name } = await mallory.line<{ name: string }>((line) => 'name' in line)
+    const { hits, coverage } = await askMercury<FoundJson>(gina('search', 'alice', 'liddell', '--index', name, '--index', bobsIndex))
+    check(hits.length === 1 && hits[0]!.id === alice.id && !hits[0]!.sources.includes(name), `Gina was shown ${JSON.stringify(hits)}`)
+    const { state, dropped } = coverage.sources.find((source) => source.name === name)!
+    check(dropped.forged === 1 && dropped.notMatching === cars.length, `it was not charged with all of it: ${JSON.stringify(dropped)}`)
+    return [`Mallory's index: ${dropped.forged} forged and ${dropped.notMatching} that are not Alice, left out${state === 'dropped' ? '; it is asked no more' : ''}`]
+  })
 }
+
+/** Who wants to be found, Alice apart. */
+const LISTED: ReadonlySet<string> = new Set(['haru.yaml', 'layla.yaml', 'nemo.yaml', 'orchestra.yaml'])
 
 const resolveAll = async (published: readonly Example[], words: (id: string) => string[]): Promise<string[]> => {
   const lines: string[] = []
