@@ -4,7 +4,7 @@ export const ANALYSER_VERSION = 1
 /**
  * One spelling for all that people take for the same: case, accents, width, presentation forms, letters that do not decompose.
  *
- * Marks fall only after bases of Latin, Greek, Cyrillic, Hebrew and Arabic: in other scripts they make another word. Characters that cannot be seen fall everywhere, apostrophes too: O’Brien is obrien.
+ * Marks fall only after bases of Latin, Greek, Cyrillic, Hebrew and Arabic: in other scripts they make another word. Characters that cannot be seen fall everywhere, apostrophes too: O’Brien is obrien. A zero width non-joiner after an Arabic letter is a space.
  */
 export const foldText = (text: string): string => (isLowerAscii(text) ? text : foldUnicode(text))
 
@@ -15,6 +15,12 @@ const foldUnicode = (text: string): string => {
     const codePoint = character.codePointAt(0)!
     if (codePoint >= 0x80 && isMarkThatFalls(codePoint)) {
       if (base !== 0 && !losesMarks(base)) folded += character
+      continue
+    }
+    if (codePoint === ZERO_WIDTH_NON_JOINER && isArabic(base)) {
+      // Persian writes it where others put a space: between the parts of a name.
+      folded += ' '
+      base = 0
       continue
     }
     if (isInvisible(codePoint) || isApostrophe(codePoint)) continue
@@ -32,6 +38,10 @@ const isLowerAscii = (text: string): boolean => {
   }
   return true
 }
+
+const ZERO_WIDTH_NON_JOINER = 0x200c
+
+const isArabic = (codePoint: number): boolean => (codePoint >= 0x600 && codePoint <= 0x6ff) || (codePoint >= 0x750 && codePoint <= 0x77f) || (codePoint >= 0x870 && codePoint <= 0x8ff)
 
 const APOSTROPHE = 0x27
 const GRAVE = 0x60

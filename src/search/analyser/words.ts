@@ -2,7 +2,7 @@ import { compareUtf8, utf8Length } from '../../bytes.ts'
 import { foldText } from './fold.ts'
 import { isWordCharacter } from './word-characters.ts'
 
-export const MAX_WORD_BYTES = 32
+export const MAX_WORD_BYTES = 64
 /** A form stands in a key; over this only its beginning is compared. */
 const MAX_FORM_BYTES = 192
 
