@@ -12,7 +12,7 @@ import type { HashStore } from '../store/hash-store.ts'
 import type { KeyValueStore } from '../store/key-value-store.ts'
 import { createPrefixStore } from '../store/prefix-store.ts'
 import type { ChangeLog } from './change-log.ts'
-import { isHandedOut, type Hosting } from './hosting.ts'
+import { isFound, type Hosting } from './hosting.ts'
 
 /** How long a change waits at least after the last publication. */
 export const INDEX_MS = 10 * MINUTE_MS
@@ -36,7 +36,7 @@ export interface HomeIndexParts {
   clock: () => number
 }
 
-/** The search index of a home: whom it hands out and who is listed, found at once over HTTP, and published for whoever does not want to ask. */
+/** The search index of a home: whom it hosts and who is listed, found at once over HTTP, and published for whoever does not want to ask. */
 export interface HomeIndex {
   /** Under which it is published. */
   readonly name: ProfileId | undefined
@@ -52,7 +52,7 @@ export const createHomeIndex = ({ state, blocks, routers, hosting, changes, sign
   const local = openLocalIndex({
     state: createPrefixStore(state, 'home/'),
     ...heads,
-    isShown: async (id, options) => isHandedOut(await hosting.standing(id, options)),
+    isShown: async (id, options) => isFound(await hosting.standing(id, options)),
     // Every change leaves a mark in the log, which passes it on to the index when it is drained.
     catchUp: (options) => changes.drain(options),
     clock

@@ -22,3 +22,6 @@ export interface Hosting {
 
 /** Whether what is kept of a profile with this standing is handed out. */
 export const isHandedOut = (standing: Standing): standing is 'active' | 'offered' | 'ended' | 'kept' => standing === 'active' || standing === 'offered' || standing === 'ended' || standing === 'kept'
+
+/** Whether a search here finds whoever has this standing. Who has left is found where he lives now: what is kept of him here grows old. */
+export const isFound = (standing: Standing): boolean => standing !== 'ended' && isHandedOut(standing)

@@ -19,9 +19,9 @@ afterEach(async () => {
 const open = async (options: Parameters<typeof openHome>[0] = {}): Promise<RunningHome> => (home = await openHome({ settings: { policy: 'open' }, passMs: 25, indexMs: 1, indexSigner: await signerOf(90), ...options }))
 
 /** Publishes at the home a listed profile that lives there. */
-const move = async (running: RunningHome, persona: Signer, attributes: Record<string, unknown>): Promise<void> => {
+const move = async (running: RunningHome, persona: Signer, attributes: Record<string, unknown>, seq?: number): Promise<void> => {
   const { acceptance } = await running.client.agree(requestOf(persona), running.home.id, persona)
-  await publish(running, persona, attributes, { homes: [acceptance] })
+  await publish(running, persona, attributes, { homes: [acceptance], ...(seq === undefined ? {} : { seq }) })
 }
 
 const publish = async ({ client }: RunningHome, persona: Signer, attributes: Record<string, unknown>, { seq = Math.floor(Date.now() / 1_000), homes = [], gone = false }: { seq?: number; homes?: readonly HomeEntry[]; gone?: boolean }): Promise<void> => {
@@ -77,11 +77,32 @@ it('does not find whom it bans or who is gone, at once, and finds again whom it 
   const [ada, bob] = [await signerOf(2), await signerOf(3)]
   await move(running, ada, { name: 'Ada Lovelace' })
   await move(running, bob, { name: 'Ada Byron' })
+  // In the index, and not among the changes that are looked through one by one.
+  await eventually(async () => expect((await search(running, 'q=ada')).documents).toBe(2))
   expect((await search(running, 'q=ada')).hits.length).toBe(2)
   await running.home.ban(ada.id, 'spam')
   expect(await namesIn(await search(running, 'q=ada'))).toEqual(['Ada Byron'])
   await publish(running, bob, {}, { seq: Math.floor(Date.now() / 1_000) + 9, gone: true })
   expect((await search(running, 'q=ada')).hits).toEqual([])
+  await running.home.unban(ada.id)
+  expect((await search(running, 'q=ada')).hits).toEqual([])
+  await move(running, ada, { name: 'Ada Lovelace' }, Math.floor(Date.now() / 1_000) + 9)
+  expect(await namesIn(await search(running, 'q=ada'))).toEqual(['Ada Lovelace'])
+})
+
+it.each([
+  ['told the home so', async (running: RunningHome, persona: Signer) => running.client.end(persona)],
+  ['published that he lives nowhere', async (running: RunningHome, persona: Signer) => publish(running, persona, { name: 'Ada Lovelace' }, { seq: Math.floor(Date.now() / 1_000) + 9 })]
+])('does not find who has %s, from then on, though his record is handed out for a while', async (_, leave) => {
+  const running = await open()
+  const ada = await signerOf(2)
+  await move(running, ada, { name: 'Ada Lovelace' })
+  await eventually(async () => expect((await search(running, 'q=ada')).documents).toBe(1))
+  expect(await namesIn(await search(running, 'q=ada'))).toEqual(['Ada Lovelace'])
+  await leave(running, ada)
+  expect((await search(running, 'q=ada')).hits).toEqual([])
+  expect(await running.client.record(ada.id)).toBeDefined()
+  await eventually(async () => expect((await search(running, 'q=ada')).documents).toBe(0))
 })
 
 it('does not find what it looked up for itself', async () => {

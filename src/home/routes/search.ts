@@ -30,7 +30,7 @@ export interface SearchParts {
   index: LocalIndex
 }
 
-/** Listed profiles that this home hands out. */
+/** Listed profiles that live here. */
 export const searchRoutes = (parts: SearchParts): readonly Route[] => [{
   method: 'GET',
   pattern: '/search/v1',
