@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto'
+import { escapeHtml } from './html-text.ts'
+import { renderSearch, type PageSearch } from './page-search.ts'
 
 /** What the page for people says of the home. */
 export interface HomePage {
@@ -35,14 +37,25 @@ code{font:.92em/1.5 ui-monospace,monospace;overflow-wrap:anywhere;user-select:al
 pre{margin:0 0 1rem;white-space:pre-wrap}
 dt{color:var(--dim);font-size:.9rem}dd{margin:0 0 .75rem}dd:last-child{margin:0}
 a{color:var(--mark)}a:focus-visible{outline:3px solid var(--mark);outline-offset:3px}
+form{display:flex;flex-wrap:wrap;gap:.5rem;margin:0}
+label{flex-basis:100%;color:var(--dim);font-size:.9rem}
+input{flex:1 1 14rem;min-width:0}
+input,button{font:inherit;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.5rem;background:var(--ground);color:var(--ink)}
+button{background:var(--mark);border-color:var(--mark);color:var(--card);font-weight:600}
+input:focus-visible,button:focus-visible{outline:3px solid var(--mark);outline-offset:2px}
+.hits{list-style:none;margin:1rem 0;padding:0}
+.hits li{border-top:1px solid var(--line);padding:.75rem 0;overflow-wrap:anywhere}
+.hits p{margin:0}.hits .name{font-weight:600}.hits .more{color:var(--dim);font-size:.95rem}
+mark{background:none;color:inherit;text-decoration:underline 2px var(--mark);text-underline-offset:.2em}
+form+p{margin-top:1rem}
 footer{color:var(--dim);font-size:.9rem}`
 
-/** For the page and for nothing else: it runs nothing and asks nobody. */
-export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', STYLE, 'base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+/** For the page and for nothing else: it runs nothing, and asks nobody but the home. */
+export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', STYLE, 'base64')}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`
 
-/** The page at `/`: what this is, and how to join. Whatever the home says of itself is text. */
-export const renderPage = ({ id, link, name, about, policy }: HomePage): string => {
-  const title = escape(name ?? 'A Mercury home')
+/** The page at `/`: what this is, who lives here, and how to join. Whatever the home or a profile says of itself is text. */
+export const renderPage = ({ id, link, name, about, policy }: HomePage, search: PageSearch = {}): string => {
+  const title = escapeHtml(name ?? 'A Mercury home')
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -55,8 +68,8 @@ export const renderPage = ({ id, link, name, about, policy }: HomePage): string 
 <main>
 <p class="kind">Mercury home</p>
 <h1>${title}</h1>
-${about === undefined ? '' : `<p class="about">${escape(about)}</p>\n`}<p>This server keeps profiles for their owners and answers for them while they sleep. Each profile is signed by its owner’s own key, so nobody has to trust this server for what a profile says, and its owner can leave without asking.</p>
-${id === undefined ? '' : identity(id, link)}${link === undefined || policy === undefined ? '' : join(link, policy)}<footer>For programs: <a href="/openapi.json">openapi.json</a></footer>
+${about === undefined ? '' : `<p class="about">${escapeHtml(about)}</p>\n`}<p>This server keeps profiles for their owners and answers for them while they sleep. Each profile is signed by its owner’s own key, so nobody has to trust this server for what a profile says, and its owner can leave without asking.</p>
+${renderSearch(search)}${id === undefined ? '' : identity(id, link)}${link === undefined || policy === undefined ? '' : join(link, policy)}<footer>For programs: <a href="/openapi.json">openapi.json</a></footer>
 </main>
 </body>
 </html>
@@ -66,17 +79,13 @@ ${id === undefined ? '' : identity(id, link)}${link === undefined || policy === 
 const identity = (id: string, link: string | undefined): string => `<section aria-labelledby="identity">
 <h2 id="identity">Who this is</h2>
 <dl>
-<dt>Profile ID</dt><dd><code>${escape(id)}</code></dd>
-${link === undefined ? '' : `<dt>Link</dt><dd><a href="${escape(link)}"><code>${escape(link)}</code></a></dd>\n`}</dl>
+<dt>Profile ID</dt><dd><code>${escapeHtml(id)}</code></dd>
+${link === undefined ? '' : `<dt>Link</dt><dd><a href="${escapeHtml(link)}"><code>${escapeHtml(link)}</code></a></dd>\n`}</dl>
 </section>
 `
 
 const join = (link: string, policy: NonNullable<HomePage['policy']>): string => `<section aria-labelledby="join">
 <h2 id="join">Living here</h2>
 <p>${JOIN[policy]}</p>
-${policy === 'closed' ? '' : `<pre><code>mercury join '${escape(link)}'</code></pre>\n`}</section>
+${policy === 'closed' ? '' : `<pre><code>mercury join '${escapeHtml(link)}'</code></pre>\n`}</section>
 `
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-
-const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!)

@@ -46,5 +46,5 @@ export const publicRoutes = (parts: PublicParts): readonly Route[] => [
   ...searchRoutes({ profiles: parts.profiles, index: parts.index.local }),
   ...eventsRoutes(parts),
   ...serviceRoutes(parts),
-  ...pageRoutes(parts.page)
+  ...pageRoutes(parts.page, { profiles: parts.profiles, index: parts.index.local })
 ]

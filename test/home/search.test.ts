@@ -1,14 +1,16 @@
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
 import { createGatewayStore } from '../../src/adapters/gateway.ts'
 import { decodeSearchAnswer, type HomeSearchAnswer } from '../../src/hosting/search-answer.ts'
 import { createLocalRouter, createMemoryStore, createRecord, signDocument, validateRecord, verifyDocument, type HomeEntry, type Signer } from '../../src/index.ts'
 import { storedDocument } from '../../src/home/books/served-profiles.ts'
+import { searchHome } from '../../src/home/searched.ts'
 import { peekDocument } from '../../src/naming/record.ts'
 import { decodeProfileId } from '../../src/identity/profile-id.ts'
 import { openIndex, searchIndexes, publishedSource } from '../../src/search.ts'
 import { signerOf } from '../client/world.ts'
 import { openHome, requestOf, type RunningHome } from './running-home.ts'
+import { openValidatedFetch } from './validated-fetch.ts'
 
 let home: RunningHome | undefined
 afterEach(async () => {
@@ -148,4 +150,42 @@ it.each([
   const running = await open()
   const response = await fetch(`${running.url}search/v1?${query}`)
   expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code])
+})
+
+describe('the page for people', () => {
+  const page = async (running: RunningHome, query: string): Promise<string> => {
+    const ask = await openValidatedFetch(running.home.url!)
+    const response = await ask(`/?${query}`)
+    expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store'])
+    return response.text()
+  }
+
+  it('finds whom the home hosts, page by page, and nobody whom it bans', async () => {
+    const running = await open()
+    const [ada, ...others] = await Promise.all(Array.from({ length: 21 }, async (_, i) => signerOf(i + 10)))
+    for (const persona of [ada!, ...others]) await move(running, persona, { name: persona === ada ? 'Ada <b>Lovelace</b>' : 'Adam Smith' })
+    const first = await page(running, 'q=ada')
+    expect(first).toContain('<mark>Ada</mark> &lt;b&gt;Lovelace')
+    expect(first.split('<li>').length - 1).toBe(20)
+    const [, more] = /rel="next" href="\/\?([^"]+)"/.exec(first)!
+    const second = await page(running, more!.replaceAll('&amp;', '&'))
+    expect(second.split('<li>').length - 1).toBe(1)
+    expect(second).not.toContain('rel="next"')
+    await running.home.ban(ada!.id)
+    expect(await page(running, 'q=lovelace')).toContain('Nobody here is found by that.')
+  })
+
+  it.each([
+    ['q=a', 'Type at least two letters.'],
+    [`q=${'a'.repeat(300)}`, 'That is too long'],
+    ['q=ada&cursor=x', 'There is no such page']
+  ])('says why it cannot look for %s', async (query, says) => {
+    expect(await page(await open(), query)).toContain(says)
+  })
+})
+
+it('gives a stranger two seconds of its time', async () => {
+  const index = { search: async (_: string, { signal }: { signal: AbortSignal }) => new Promise<never>((_resolve, reject) => { signal.addEventListener('abort', () => { reject(signal.reason as Error) }) }), status: async () => expect.fail() }
+  const signal = new AbortController().signal
+  await expect(searchHome('ada', {}, { index: index as never, profiles: { stored: async () => undefined } }, signal)).rejects.toMatchObject({ status: 503, code: 'BUSY' })
 })

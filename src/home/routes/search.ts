@@ -1,16 +1,11 @@
-import type { Profiles } from '../../client/profiles.ts'
-import { SEARCH_ANSWER_TYPE, encodeSearchAnswer, type AnsweredHit } from '../../hosting/search-answer.ts'
-import { SECOND_MS } from '../../limits.ts'
-import type { Hit } from '../../search/engine/search-answer.ts'
-import type { LocalIndex } from '../../search/local/local-index.ts'
+import { SEARCH_ANSWER_TYPE, encodeSearchAnswer } from '../../hosting/search-answer.ts'
 import type { QueryFilters } from '../../search/query/query.ts'
 import { NO_STORE, bytesAnswer } from '../answer.ts'
 import { TEXT, headers, problemResponse, type Parameter } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
 import type { Answer, Route, RouteRequest } from '../route.ts'
+import { searchHome, type SearchParts } from '../searched.ts'
 
-/** For one query: a stranger gets no more of the home's time. */
-const QUERY_MS = 2 * SECOND_MS
 const MAX_TAGS = 16
 
 const parameter = (name: string, description: string, schema = TEXT): Parameter => ({ name, in: 'query', description, schema })
@@ -24,11 +19,6 @@ const PARAMETERS: readonly Parameter[] = [
   parameter('limit', 'Hits on a page.', { type: 'integer', minimum: 1, maximum: 100, default: 10 }),
   parameter('cursor', 'Of the page before.')
 ]
-
-export interface SearchParts {
-  profiles: Pick<Profiles, 'stored'>
-  index: LocalIndex
-}
 
 /** Listed profiles that live here. */
 export const searchRoutes = (parts: SearchParts): readonly Route[] => [{
@@ -50,23 +40,11 @@ export const searchRoutes = (parts: SearchParts): readonly Route[] => [{
   handle: (request) => answerSearch(request, parts)
 }]
 
-const answerSearch = async ({ query, signal }: RouteRequest, { index, profiles }: SearchParts): Promise<Answer> => {
-  const late = AbortSignal.timeout(QUERY_MS)
+const answerSearch = async ({ query, signal }: RouteRequest, parts: SearchParts): Promise<Answer> => {
   const cursor = query.get('cursor')
-  try {
-    const { hits, cursor: next, rebuilding } = await index.search(query.get('q') ?? '', { ...readFilters(query), limit: readLimit(query), ...(cursor === null ? {} : { cursor }), signal: AbortSignal.any([signal, late]) })
-    const [{ documents }, answered] = await Promise.all([index.status({ signal }), Promise.all(hits.map((hit) => answerHit(hit, profiles)))])
-    return bytesAnswer(SEARCH_ANSWER_TYPE, encodeSearchAnswer({ hits: answered.flat(), ...(next === undefined ? {} : { cursor: next }), documents, ...(rebuilding ? { rebuilding } : {}) }), NO_STORE)
-  } catch (error) {
-    if (late.aborted && !signal.aborted) throw new ProblemError(503, 'BUSY', 'the query took too long; ask for less', { headers: { 'retry-after': '5' }, cause: error })
-    throw error
-  }
-}
-
-/** Empty when the profile changed under the query: its record no longer says what was found. */
-const answerHit = async ({ id, cid, rank }: Hit, profiles: Pick<Profiles, 'stored'>): Promise<readonly AnsweredHit[]> => {
-  const stored = await profiles.stored(id, { document: true })
-  return stored?.cid.equals(cid) ? [{ class: rank.class, quality: rank.quality, record: stored.record, ...(stored.document ? { document: stored.document } : {}) }] : []
+  const { hits, cursor: next, documents, rebuilding } = await searchHome(query.get('q') ?? '', { ...readFilters(query), limit: readLimit(query), ...(cursor === null ? {} : { cursor }) }, parts, signal)
+  const answered = hits.map(({ hit: { rank }, stored: { record, document } }) => ({ class: rank.class, quality: rank.quality, record, ...(document ? { document } : {}) }))
+  return bytesAnswer(SEARCH_ANSWER_TYPE, encodeSearchAnswer({ hits: answered, ...(next === undefined ? {} : { cursor: next }), documents, rebuilding }), NO_STORE)
 }
 
 const readFilters = (query: URLSearchParams): QueryFilters => {
