@@ -14,7 +14,7 @@ export { findIndex, readCoverage, type FindIndexOptions, type IndexVersion } fro
 export { indexAt, openIndex, type OpenIndexOptions, type PublishedIndex, type PublishedSearchOptions } from './search/published/open-index.ts'
 export { auditIndex, type AuditOptions } from './search/published/audit.ts'
 export type { AddedDocument, AuditedSegment, CoverageDifference, Findings, IndexAudit, MisScoredKey, MissingProfile, QualityDifference } from './search/published/audit-report.ts'
-export { InvalidQueryError, MAX_QUERY_BYTES, MAX_QUERY_TERMS, parseQuery, type Query, type QueryFilters } from './search/query/query.ts'
+export { InvalidQueryError, MAX_QUERY_BYTES, MAX_QUERY_TERMS, parseNear, parseQuery, type Query, type QueryFilters } from './search/query/query.ts'
 export { matchDocument, type Match, type WordMatch } from './search/query/match.ts'
 export { qualityOf } from './search/query/quality.ts'
 export { InvalidCursorError } from './search/engine/cursor.ts'

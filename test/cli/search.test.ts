@@ -86,7 +86,7 @@ describe('on this device', () => {
     [['search', 'a'], 1, 'INVALID_QUERY'],
     [['search', '.*'], 1, 'INVALID_QUERY'],
     [['search', 'a'.repeat(300)], 1, 'LIMIT_EXCEEDED'],
-    [['search', 'alice', '--near', 'Oxford'], 2, 'MISUSE'],
+    [['search', 'alice', '--near', 'Oxford'], 1, 'INVALID_QUERY'],
     [['search', 'alice', '--near', '99,0,5'], 1, 'INVALID_QUERY'],
     [['search', 'alice', '--limit', '0'], 2, 'MISUSE'],
     [['search', 'alice', '--limit', '101'], 2, 'MISUSE'],

@@ -46,8 +46,8 @@ A query is words: a whole name, half of it, a slip of the keyboard, without acce
   async run (session) {
     const { flags, output, signal } = session
     const text = session.words.join(' ')
-    const { searchIndexes, localSource, parseQuery } = await import('../../search.ts')
-    const filters = readFilters(session)
+    const { searchIndexes, localSource, parseNear, parseQuery } = await import('../../search.ts')
+    const filters = readFilters(session, parseNear)
     // What makes no sense is told before anything is opened.
     parseQuery(text, filters)
     const limit = readLimit(flags.text('limit'))
@@ -80,16 +80,9 @@ const isWhole = async (index: LocalIndex, { output, signal }: Session): Promise<
   return !(await index.status({ signal })).rebuilding
 }
 
-const readFilters = ({ flags }: Session): QueryFilters => {
+const readFilters = ({ flags }: Session, parseNear: (text: string) => QueryFilters['near']): QueryFilters => {
   const [tags, near, kind, lang] = [flags.texts('tag'), flags.text('near'), flags.text('kind'), flags.text('lang')]
-  return { ...(tags ? { tags } : {}), ...(near === undefined ? {} : { near: readNear(near) }), ...(kind === undefined ? {} : { kind }), ...(lang === undefined ? {} : { lang }) }
-}
-
-const readNear = (text: string): { lat: number; lon: number; radiusMetres: number } => {
-  const parts = text.split(',').map((part) => part.trim())
-  const [lat, lon, km] = parts.map((part) => (/^-?\d{1,5}(\.\d{1,9})?$/.test(part) ? Number(part) : Number.NaN))
-  if (parts.length !== 3 || [lat, lon, km].some((part) => part === undefined || Number.isNaN(part))) throw new MisuseError('--near is LAT,LON,KM, as in 51.75,-1.25,20')
-  return { lat: lat!, lon: lon!, radiusMetres: km! * 1_000 }
+  return { ...(tags ? { tags } : {}), ...(near === undefined ? {} : { near: parseNear(near) }), ...(kind === undefined ? {} : { kind }), ...(lang === undefined ? {} : { lang }) }
 }
 
 const readLimit = (text = String(DEFAULT_LIMIT)): number => {

@@ -1,5 +1,5 @@
 import { SEARCH_ANSWER_TYPE, encodeSearchAnswer } from '../../hosting/search-answer.ts'
-import type { QueryFilters } from '../../search/query/query.ts'
+import { parseNear, type QueryFilters } from '../../search/query/query.ts'
 import { NO_STORE, bytesAnswer } from '../answer.ts'
 import { TEXT, headers, problemResponse, type Parameter } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
@@ -52,14 +52,7 @@ const readFilters = (query: URLSearchParams): QueryFilters => {
   const near = query.get('near')
   const kind = query.get('kind')
   const lang = query.get('lang')
-  return { ...(tags.length === 0 ? {} : { tags }), ...(near === null ? {} : { near: readNear(near) }), ...(kind === null ? {} : { kind }), ...(lang === null ? {} : { lang }) }
-}
-
-const readNear = (text: string): NonNullable<QueryFilters['near']> => {
-  const parts = text.split(',')
-  const [lat, lon, km] = parts.map((part) => (/^-?\d{1,5}(\.\d{1,9})?$/.test(part.trim()) ? Number(part) : Number.NaN))
-  if (parts.length !== 3 || [lat, lon, km].some((part) => part === undefined || Number.isNaN(part))) throw new ProblemError(400, 'INVALID_QUERY', 'near is LAT,LON,KM, as in 51.75,-1.25,20')
-  return { lat: lat!, lon: lon!, radiusMetres: km! * 1_000 }
+  return { ...(tags.length === 0 ? {} : { tags }), ...(near === null ? {} : { near: parseNear(near) }), ...(kind === null ? {} : { kind }), ...(lang === null ? {} : { lang }) }
 }
 
 const readLimit = (query: URLSearchParams): number => {

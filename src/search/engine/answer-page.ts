@@ -1,15 +1,14 @@
 import { base64url } from 'multiformats/bases/base64'
-import { decodeCborMap, encodeCbor } from '../../cbor.ts'
+import { encodeCbor } from '../../cbor.ts'
 import { checkLimit } from '../../errors.ts'
 import { MATCH_CLASSES, classRank, compareRanks, type Rank } from '../rank.ts'
-import { InvalidCursorError } from './cursor.ts'
+import { InvalidCursorError, decodeCursorMap } from './cursor.ts'
 import type { HitStream, SearchAnswer } from './search-answer.ts'
 
 export const DEFAULT_PAGE_HITS = 10
 export const MAX_PAGE_HITS = 100
 /** Over all pages of a query. */
 export const MAX_HITS = 1_000
-const MAX_CURSOR_LENGTH = 256
 
 export interface PageOptions {
   /** 1 to 100; 10 by default. */
@@ -51,14 +50,7 @@ export const checkPageLimit = (limit: number): void => {
 const encodeRankCursor = ({ class: matchClass, quality, digest }: Rank, shown: number): string => base64url.baseEncode(encodeCbor({ class: classRank(matchClass), quality, digest, shown }))
 
 const decodeRankCursor = (cursor: string): { rank: Rank; shown: number } => {
-  if (typeof cursor !== 'string' || cursor.length > MAX_CURSOR_LENGTH) throw new InvalidCursorError('it is too long')
-  let map
-  try {
-    map = decodeCborMap(base64url.baseDecode(cursor))
-  } catch (error) {
-    throw new InvalidCursorError('it is not one', { cause: error })
-  }
-  const { class: rank, quality, digest, shown } = map
+  const { class: rank, quality, digest, shown } = decodeCursorMap(cursor)
   const matchClass = typeof rank === 'number' ? MATCH_CLASSES[rank] : undefined
   if (!matchClass || typeof quality !== 'number' || !(digest instanceof Uint8Array) || digest.byteLength !== 32 || typeof shown !== 'number' || shown < 1 || shown >= MAX_HITS) throw new InvalidCursorError('it is not one')
   return { rank: { class: matchClass, quality, digest }, shown }

@@ -1,5 +1,5 @@
 import { base64url } from 'multiformats/bases/base64'
-import { decodeCborMap, encodeCbor } from '../../cbor.ts'
+import { decodeCborMap, encodeCbor, type CborMap } from '../../cbor.ts'
 import { MercuryError } from '../../errors.ts'
 import { MATCH_CLASSES } from '../rank.ts'
 
@@ -27,15 +27,19 @@ const MAX_SEGMENTS = 64
 /** @param head names the version of the index */
 export const encodeCursor = (head: string, { class: rank, numbers, named }: Position): string => base64url.baseEncode(encodeCbor({ head, class: rank, numbers: numbers.map((number) => number + 1), named }))
 
-/** @throws InvalidCursorError */
-export const decodeCursor = (cursor: string, head: string, segments: readonly { documents: number }[]): Position => {
+/** What a cursor holds. @throws InvalidCursorError */
+export const decodeCursorMap = (cursor: string): CborMap => {
   if (typeof cursor !== 'string' || cursor.length > MAX_CURSOR_LENGTH) throw new InvalidCursorError('it is too long')
-  let map
   try {
-    map = decodeCborMap(base64url.baseDecode(cursor))
+    return decodeCborMap(base64url.baseDecode(cursor))
   } catch (error) {
     throw new InvalidCursorError('it is not one', { cause: error })
   }
+}
+
+/** @throws InvalidCursorError */
+export const decodeCursor = (cursor: string, head: string, segments: readonly { documents: number }[]): Position => {
+  const map = decodeCursorMap(cursor)
   if (map.head !== head) throw new InvalidCursorError('the index has changed since')
   const { class: rank, numbers, named } = map
   if (typeof named !== 'boolean' || typeof rank !== 'number' || rank < 0 || rank >= MATCH_CLASSES.length) throw new InvalidCursorError('it is not one')

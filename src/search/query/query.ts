@@ -84,6 +84,14 @@ const parseTag = (tag: string): Query['tags'][number] => {
   return { form: formOf(runs), words: [...new Set(runs.flatMap((run) => (run.bigrams ? wholeBigrams(run.text) : [run.text])))] }
 }
 
+/** `LAT,LON,KM` as people type it: degrees, and kilometres. @throws InvalidQueryError */
+export const parseNear = (text: string): NonNullable<QueryFilters['near']> => {
+  const parts = text.split(',').map((part) => part.trim())
+  const [lat, lon, km] = parts.map((part) => (/^-?\d{1,5}(\.\d{1,9})?$/.test(part) ? Number(part) : Number.NaN))
+  if (parts.length !== 3 || [lat, lon, km].some((part) => part === undefined || Number.isNaN(part))) throw new InvalidQueryError('near is LAT,LON,KM, as in 51.75,-1.25,20')
+  return { lat: lat!, lon: lon!, radiusMetres: km! * 1_000 }
+}
+
 const MAX_RADIUS_METRES = 20_100_000
 
 const checkNear = ({ lat, lon, radiusMetres }: NonNullable<QueryFilters['near']>): NonNullable<Query['near']> => {
