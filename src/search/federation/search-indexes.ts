@@ -106,7 +106,6 @@ class MergedHits {
   private readonly foundById = new Map<ProfileId, Found>()
   /** Versions that another source had a newer one of. */
   private readonly staleBySource = new Map<string, number>()
-  private exhausted = false
 
   constructor (lanes: readonly SourceLane[], excluded: ReadonlySet<ProfileId>, shown: ReadonlySet<string>) {
     this.lanes = lanes
@@ -116,11 +115,20 @@ class MergedHits {
 
   /** Reads until there are `wanted` profiles to show, none of whose home crowds out another of its class; at most four times as many. */
   async read (first: number, wanted: number): Promise<void> {
-    await Promise.all(this.lanes.map((lane) => lane.fill(first)))
+    // One more tells whether there is a next page.
+    await Promise.all(this.lanes.map((lane) => lane.fill(first + 1)))
     while (this.unshown().length < LOOK_AHEAD * wanted + 1 && !this.isFilled(wanted)) {
-      if (!(await this.step(wanted))) {
-        this.exhausted = true
-        return
+      if (!(await this.step(wanted))) return
+    }
+    await this.skim()
+  }
+
+  /** Takes off the lanes what is of profiles that were found: only another one makes a next page. */
+  private async skim (): Promise<void> {
+    for (const lane of this.lanes) {
+      for (let { head } = lane; head && this.foundById.has(head.id); { head } = lane) {
+        lane.shift()
+        await this.add(head, lane.source.name)
       }
     }
   }
@@ -128,7 +136,7 @@ class MergedHits {
   page (wanted: number): { page: readonly FederatedHit[]; deferred: number; hasMore: boolean } {
     const { taken, deferred } = this.spread(wanted)
     const page = taken.map(({ hit, home, sources }): FederatedHit => ({ ...hit, sources: [...sources].sort(), ...(home === undefined ? {} : { home }) }))
-    return { page, deferred: deferred.length, hasMore: this.unshown().length > taken.length || !this.exhausted }
+    return { page, deferred: deferred.length, hasMore: this.unshown().length > taken.length || this.lanes.some(({ head, open }) => head !== undefined || open) }
   }
 
   homes (page: readonly FederatedHit[]): CoverageReport['homes'] {

@@ -45,6 +45,14 @@ it('merges indexes by rank, a profile once, and says who had what', async () => 
   expect(answer.cursor).toBeUndefined()
 })
 
+it.each([1, 2])('a last page that is full leads to no further one, at %i a page', async (limit) => {
+  const [ada, byron] = [await named(1, 'Ada Lovelace'), await named(2, 'Ada Byron')]
+  const sources = [await indexOf('a', [ada, byron]), await indexOf('b', [byron])]
+  const pages: FederatedAnswer[] = [await searchIndexes(sources, 'ada', { limit })]
+  for (let cursor = pages[0]!.cursor; cursor !== undefined; cursor = pages.at(-1)!.cursor) pages.push(await searchIndexes(sources, 'ada', { limit, cursor }))
+  expect(pages.map(({ hits }) => hits.length)).toEqual(limit === 1 ? [1, 1] : [2])
+})
+
 it('answers in time over a source that never answers and one that fails, and says so', async () => {
   const slow: SearchSource = { name: 'slow', open: () => new Promise(() => undefined) }
   const stalled: SearchSource = { name: 'stalled', open: async () => ({ stream: { take: () => new Promise(() => undefined), cursor: () => undefined, report: { work: { rounds: 0, blocks: 0, bytes: 0 }, dropped: { unavailable: 0, forged: 0, notMatching: 0, misScored: 0, stale: 0 } } } }) }
