@@ -111,10 +111,11 @@ export const coverageLines = ({ coverage, hits }: FederatedAnswer, { explain }: 
   ...coverage.sources.flatMap(({ name, state, hits, documents, madeAt, error, work, dropped }) => {
     const failed = state === 'answered' ? '' : state === 'late' ? ' was late' : state === 'dropped' ? ' offers false hits and was asked no more' : ` failed: ${oneLine(error?.reason ?? 'no reason given')}`
     const false_ = dropped.forged + dropped.notMatching + dropped.misScored
-    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [`${documents} profiles`]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(false_ > 0 ? [`${false_} false hits left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
+    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [`${documents} profiles`]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(false_ > 0 ? [`${false_} false ${false_ === 1 ? 'hit' : 'hits'} left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
     const cost = explain ? `; ${work.rounds} rounds, ${work.blocks} blocks, ${work.bytes} bytes` : ''
     return failed !== '' || false_ > 0 || explain ? [`${name}${failed}; ${counts.join(', ')}${cost}`] : []
   }),
+  ...(explain && coverage.homes.length > 0 ? [`Looked at: ${coverage.homes.slice(0, 5).map(({ home, hits }) => `${hits} ${home === undefined ? 'of no home' : `of ${home}`}`).join(', ')}${coverage.homes.length > 5 ? ', …' : ''}; --without HOME leaves out who lives there`] : []),
   ...(explain ? ['What is shown is authentic and matches; that nobody hides anything cannot be proven.'] : []),
   ...(hits.length === 0 && coverage.sources.every(({ name }) => name === 'local') ? ['Looked through what this device keeps; ask others with --index NAME. Profiles are found whose owners say listed: true.'] : [])
 ]

@@ -1,4 +1,4 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -70,6 +70,27 @@ describe('on this device', () => {
     const ended = await plain('alice', ['--offline', 'search', 'zebedee'])
     expect([ended.status, ended.stdout]).toEqual([0, 'Nobody.\n'])
     expect(ended.stderr).toContain('--index NAME')
+  })
+
+  test('prints the command that shows the next page, whatever was typed', async () => {
+    await on('zoe', ['init', '--unprotected'])
+    await publish('zoe', 'name: Zoë -dash O’Neil')
+    await on('zoe', ['persona', 'create'])
+    await on('zoe', ['persona', 'use', '1'])
+    await publish('zoe', 'name: Zoë -dash O’Neil the second')
+    const typed = ["zoë o'neil", '-dash', '$(', '\u001b[']
+    const first = await plain('zoe', ['--offline', 'search', '--limit', '1', '--', ...typed])
+    expect([first.status, first.stderr]).toEqual([0, ''])
+    expect(first.stdout).toContain('Zoë -dash O’Neil\n')
+    const [, command] = /^More: mercury (.*)$/m.exec(first.stdout)!
+    expect(command).not.toContain('\u001b')
+    const shell = spawn('bash', ['-c', `printf '%s\\0' ${command!}`])
+    const words: Buffer[] = []
+    shell.stdout.on('data', (part: Buffer) => words.push(part))
+    await once(shell, 'close')
+    const second = await plain('zoe', ['--offline', ...Buffer.concat(words).toString().split('\0').slice(0, -1)])
+    expect(second.stdout).toContain('O’Neil the second\n')
+    expect(second.stdout).not.toContain('More:')
   })
 
   test('explains why a hit stands where it does, and marks nothing where there are no colours', async () => {
@@ -182,6 +203,7 @@ test('a home publishes its index by itself, and whoever knows the home searches 
     else expect(['NOT_FOUND', 'NO_INDEX', 'UNREACHABLE']).toContain(errorOf(ended).code)
   }
   expect(answer!.hits.map(({ name, home }) => [name, home])).toEqual([['Carol Home', id]])
+  expect(found(await on('dave', ['search', 'carol', '--index', id, '--without', id])).hits).toEqual([])
   // Whoever lives there asks it without naming it.
   expect(found(await on('carol', ['search', 'carol'])).coverage.sources.map(({ name, state }) => [name, state])).toEqual([['local', 'answered'], [id, 'answered']])
 }, 120_000)

@@ -1,9 +1,11 @@
 import { MercuryError } from '../../errors.ts'
+import { parseLink } from '../../identity/link.ts'
 import { SECOND_MS } from '../../limits.ts'
 import type { LocalIndex, QueryFilters } from '../../search.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable } from '../flags.ts'
 import { MisuseError } from '../misuse.ts'
+import { oneLine } from '../printable.ts'
 import { homeIndexes, namedIndexes } from '../search-sources.ts'
 import { coverageLines, foundJson, foundLines } from '../search-text.ts'
 import type { Session } from '../session.ts'
@@ -23,6 +25,7 @@ const FLAGS = {
   limit: { type: 'string', value: 'N', summary: `at most so many, up to ${MAX_LIMIT}; ${DEFAULT_LIMIT} by default` },
   after: { type: 'string', value: 'CURSOR', summary: 'the next page, as the one before told it' },
   index: { type: 'string', value: 'NAME', multiple: true, summary: 'ask this index, by its name or by the ID or link of the home that publishes it; may be repeated' },
+  without: { type: 'string', value: 'HOME', multiple: true, summary: 'leave out who lives at this home, as where it makes profiles up; may be repeated' },
   facets: { type: 'boolean', summary: 'count tags, kinds and languages of what was found on this device' },
   explain: { type: 'boolean', summary: 'say why each hit stands where it does, and what the search cost' }
 } as const satisfies FlagTable
@@ -53,16 +56,17 @@ A query is words: a whole name, half of it, a slip of the keyboard, without acce
     const limit = readLimit(flags.text('limit'))
     const cursor = flags.text('after')
     const names = flags.texts('index')
+    const excludeHomes = (flags.texts('without') ?? []).map((home) => parseLink(home).id)
     if (flags.has('facets') && names) throw new MisuseError('--facets counts what is on this device alone; leave --index out')
     const mercury = await session.open()
     const rebuilding = !names && !(await isWhole(mercury.index, session))
     if (rebuilding) await output.warn('REBUILDING', 'the index of this device is still being built, and goes on with the next search; profiles may be missing')
     await output.progress('searching …')
     const sources = names ? await namedIndexes(names, mercury, session) : [localSource(mercury.index), ...(session.offline ? [] : await homeIndexes(mercury, session))]
-    const answer = await searchIndexes(sources, text, { ...filters, limit, timeoutMs: TIMEOUT_MS, signal, ...(cursor === undefined ? {} : { cursor }) })
+    const answer = await searchIndexes(sources, text, { ...filters, limit, timeoutMs: TIMEOUT_MS, signal, excludeHomes, ...(cursor === undefined ? {} : { cursor }) })
     const facets = flags.has('facets') ? (await mercury.index.search(text, { ...filters, limit: 1, facets: true, signal })).facets : undefined
     const { sources: asked } = answer.coverage
-    if (names && asked.every(({ state }) => state === 'failed' || state === 'late')) throw new MercuryError(asked[0]!.error?.code ?? 'UNREACHABLE', `no index answered; ${asked.map(({ name, error }) => `${name}: ${error?.reason ?? 'it was late'}`).join('; ')}`)
+    if (names && answer.hits.length === 0 && asked.every(({ state }) => state === 'failed' || state === 'late')) throw new MercuryError(asked[0]!.error?.code ?? 'UNREACHABLE', `no index answered; ${asked.map(({ name, error }) => `${name}: ${error?.reason ?? 'it was late'}`).join('; ')}`)
     const explain = flags.has('explain')
     for (const line of session.json ? [] : coverageLines(answer, { explain })) await output.note(line)
     await output.answer(foundJson(answer, { facets, explain }), foundLines(answer, { facets, explain, command: commandOf(session), paint: output.paint }))
@@ -90,9 +94,12 @@ const readLimit = (text = String(DEFAULT_LIMIT)): number => {
   return Number(text)
 }
 
-/** What was typed, for the command that shows the next page. */
+/** What was typed, for the command that shows the next page. What cannot be shown only parts words, and a space keeps a dash from being an option. */
 const commandOf = ({ words, flags }: Session): string => {
-  const quoted = (word: string): string => (/^[\w.,-]+$/.test(word) && !word.startsWith('-') ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)
-  const options = ['tag', 'near', 'kind', 'lang', 'limit', 'index'].flatMap((name) => (flags.texts(name) ?? []).map((value) => `--${name}=${quoted(value)}`))
+  const quoted = (text: string): string => {
+    const word = oneLine(text)
+    return /^[\w.,][\w.,-]*$/.test(word) ? word : `'${(word.startsWith('-') ? ` ${word}` : word).replaceAll("'", String.raw`'\''`)}'`
+  }
+  const options = ['tag', 'near', 'kind', 'lang', 'limit', 'index', 'without'].flatMap((name) => (flags.texts(name) ?? []).map((value) => `--${name}=${quoted(value)}`))
   return ['mercury search', ...words.map(quoted), ...options].join(' ')
 }
