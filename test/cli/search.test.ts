@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openS3Service, type S3Service } from '../services/s3.ts'
+import { describeWithService } from '../services/service.ts'
 import { cleanUp, errorOf, mercury, nextLine, start, temporaryFolder, type Ended } from './mercury.ts'
 import { openTestNetwork, type TestNetwork } from './network.ts'
 
@@ -163,6 +165,16 @@ describe('in the indexes of others', () => {
     expect(JSON.parse(audit.stdout)).toMatchObject({ faithful: true, documents: 1, segments: [{ rebuilt: true }] })
   })
 
+  test('whoever keeps a profile that is not in it is told that it is missing, and fails', async () => {
+    await on('auditor', ['init', '--unprotected'])
+    await publish('auditor', 'name: Eve Auditor')
+    const [{ id }] = JSON.parse((await on('auditor', ['persona', 'list'])).stdout).personas as [{ id: string }]
+    const audit = await online('auditor', ['index', 'audit', name, '--kept'])
+    expect([audit.status, errorOf(audit).code]).toEqual([1, 'INDEX_WRONG'])
+    expect(JSON.parse(audit.stdout)).toMatchObject({ faithful: false, missing: { total: 1, items: [{ id }] } })
+    expect((await plain('auditor', [...network.flags, 'index', 'audit', name, '--kept'])).stdout).toMatch(new RegExp(`Missing: 1\n  ${id}\n`))
+  })
+
   test('the same again is announced, and a change writes a new version', async () => {
     const again = JSON.parse((await on('bob', ['index', 'publish'])).stdout) as { isNew: boolean; written: { blocks: number } }
     expect(again).toMatchObject({ isNew: false, written: { blocks: 0 } })
@@ -179,6 +191,32 @@ describe('in the indexes of others', () => {
     const [persona] = JSON.parse((await on('bob', ['persona', 'list'])).stdout).personas as { id: string }[]
     const ended = await online('stranger', ['search', 'bob', '--index', persona!.id])
     expect([ended.status, errorOf(ended).code]).toEqual([1, 'NO_INDEX'])
+  })
+})
+
+describeWithService('S3', 'an index in a bucket', () => {
+  let s3: S3Service
+  beforeAll(async () => {
+    s3 = await openS3Service()
+    await s3.createBucket('index')
+  })
+  afterAll(async () => s3.close())
+
+  test('is found by its name and searched, with nobody online who has it', async () => {
+    const env = { AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey }
+    const run = async (name: string, argv: readonly string[]): Promise<Ended> => mercury([...at(name), '--json', ...network.flags, ...argv], { env })
+    for (const name of ['fred', 'greta']) {
+      await mkdir(join(folder, name), { recursive: true })
+      await writeFile(join(folder, name, 'mercury.config.yaml'), `blocks: [${name === 'fred' ? 'level' : 'memory'}, 's3://index?endpoint=${s3.endpoint}']\nrouters: [dht]\n`)
+    }
+    await run('fred', ['init', '--unprotected'])
+    await writeFile(join(folder, 'fred', 'profile.yaml'), 'name: Fred Bucket\nlisted: true\n')
+    expect((await run('fred', ['publish', join(folder, 'fred', 'profile.yaml')])).status).toBe(0)
+    const published = await run('fred', ['index', 'publish'])
+    expect(published.status, published.stderr).toBe(0)
+    const { name } = JSON.parse(published.stdout) as { name: string }
+    const answer = found(await run('greta', ['search', 'fred bucket', '--index', `mercury:${name}`]))
+    expect(answer.hits).toMatchObject([{ name: 'Fred Bucket', class: 'exact-name', sources: [name] }])
   })
 })
 
