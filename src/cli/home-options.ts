@@ -1,6 +1,7 @@
 import type { OpenHomeOptions } from '../home.ts'
 import { MAX_TERMS_LENGTH } from '../hosting/agreement.ts'
 import { MercuryError } from '../errors.ts'
+import { MINUTE_MS } from '../limits.ts'
 import { readUserFile } from './read-file.ts'
 import type { Session } from './session.ts'
 import { SETTING_NAMES } from './settings/table.ts'
@@ -11,12 +12,13 @@ import { SETTING_NAMES } from './settings/table.ts'
  * @throws MisuseError, InvalidSettingError, InvalidConfigError; MercuryError `INVALID_TERMS`, and what reading the file of the terms throws
  */
 export const homeOptions = async (session: Session): Promise<OpenHomeOptions> => {
-  const { http, terms, quota, ...settings } = await session.settings(SETTING_NAMES)
+  const { http, terms, quota, indexMinutes, ...settings } = await session.settings(SETTING_NAMES)
   return {
     ...settings,
     directory: session.directory,
     http: http === 'none' ? false : http,
     ...(quota === undefined ? {} : { quotaBytes: quota }),
+    ...(indexMinutes === undefined ? {} : { indexMs: indexMinutes * MINUTE_MS }),
     ...(terms === undefined ? {} : { terms: await readTerms(terms) }),
     passphrase: session.host.passphrase ?? (async () => session.host.stdin.ask('Passphrase of the home: ', { hidden: true }))
   }

@@ -29,6 +29,8 @@ describe('bash', () => {
     expect(await offered('per')).toEqual(['persona'])
     expect(await offered('persona', '')).toEqual(['list', 'create', 'use', 'show', 'import', 'export'])
     expect(await offered('home', '')).toEqual(['invite', 'list', 'ban', 'unban', 'quota', 'stats'])
+    expect(await offered('index', '')).toEqual(['publish', 'audit'])
+    expect(await offered('search', 'alice', '--kind', '')).toEqual(['persona', 'home', 'application'])
     expect(await offered('help', 'pub')).toEqual(['publish'])
     expect(await offered('completion', '')).toEqual(['bash', 'zsh', 'fish'])
     expect(await offered('publish', 'ali')).toEqual(expect.arrayContaining(['alice.yaml', 'alice.png']))

@@ -23,6 +23,7 @@ const VALUES: Readonly<Record<SettingName, readonly [texts: readonly string[], v
   quota: [['1.5 GiB'], 1_610_612_736],
   unhostedDays: [['60'], 60],
   offerHours: [['48'], 48],
+  indexMinutes: [['60'], 60],
   trustProxy: [['127.0.0.1', 'fd00::/8'], ['127.0.0.1', 'fd00::/8']],
   listen: [['/ip4/0.0.0.0/tcp/4001', '/ip4/0.0.0.0/tcp/4002/ws'], ['/ip4/0.0.0.0/tcp/4001', '/ip4/0.0.0.0/tcp/4002/ws']],
   announce: [['/dns4/home.example/tcp/4001'], ['/dns4/home.example/tcp/4001']],
@@ -42,7 +43,7 @@ const WRONG: readonly (readonly [SettingName, string])[] = [
   ['policy', 'friends'], ['policy', 'Open'],
   ['maxProfiles', '0'], ['maxProfiles', '1e3'], ['maxProfiles', '-1'], ['maxProfiles', '1000000001'],
   ['quota', '0'], ['quota', '64 mib'], ['quota', 'MiB'], ['quota', '1.0000001kB'], ['quota', '17TiB'],
-  ['unhostedDays', '3651'], ['unhostedDays', '1.5'], ['offerHours', '0'],
+  ['unhostedDays', '3651'], ['unhostedDays', '1.5'], ['offerHours', '0'], ['indexMinutes', '0'], ['indexMinutes', '1441'],
   ['trustProxy', 'proxy.example'], ['trustProxy', '10.0.0.0/33'], ['trustProxy', '10.0.0.0/']
 ]
 

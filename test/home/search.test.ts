@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createDelegatedRouter } from '../../src/adapters/delegated.ts'
 import { createGatewayStore } from '../../src/adapters/gateway.ts'
 import { decodeSearchAnswer, type HomeSearchAnswer } from '../../src/hosting/search-answer.ts'
-import { createLocalRouter, createMemoryStore, createRecord, signDocument, validateRecord, verifyDocument, type HomeEntry, type Signer } from '../../src/index.ts'
+import { createHashStore, createLocalRouter, createMemoryStore, createRecord, signDocument, validateRecord, verifyDocument, type HomeEntry, type Signer } from '../../src/index.ts'
 import { storedDocument } from '../../src/home/books/served-profiles.ts'
 import { searchHome } from '../../src/home/searched.ts'
 import { peekDocument } from '../../src/naming/record.ts'
@@ -133,6 +133,36 @@ it('publishes its index on its own: whoever has never seen it finds it through t
     expect(answer.hits[0]!.home).toBe(running.home.id)
   })
   await Promise.all([...routers, blocks].map((part) => part.close()))
+})
+
+it('lets a change wait for its time to be published, and a home that starts again go on', async () => {
+  let now = Date.now()
+  const [state, blocks] = [createMemoryStore(), createHashStore(createMemoryStore())]
+  const options = { state, blocks, indexMs: 600_000, clock: () => now }
+  let running = await open(options)
+  const manifest = async () => {
+    const record = await fetch(`${running.url}routing/v1/ipns/${(await signerOf(90)).id}`)
+    if (record.status !== 200) return undefined
+    const gateway = createGatewayStore({ urls: [running.url], allowPrivate: true })
+    const router = createDelegatedRouter({ url: running.url, allowPrivate: true })
+    const index = await openIndex((await signerOf(90)).id, { routers: [router], blocks: gateway, clock: () => now })
+    await Promise.all([router.close(), gateway.close()])
+    return [index.manifest.seq, index.manifest.documents]
+  }
+  const seq = Math.floor(now / 1_000)
+  await move(running, await signerOf(2), { name: 'Ada Lovelace' }, seq)
+  await eventually(async () => expect((await manifest())?.[1]).toBe(1))
+  const [first] = (await manifest())!
+  await move(running, await signerOf(3), { name: 'Ada Byron' }, seq)
+  await eventually(async () => expect((await search(running, 'q=ada')).documents).toBe(2))
+  expect(await manifest()).toEqual([first, 1])
+  now += 600_000
+  await eventually(async () => expect((await manifest())![1]).toBe(2))
+  const before = await manifest()
+  await running.close()
+  running = await open(options)
+  expect(await manifest()).toEqual(before)
+  expect(await namesIn(await search(running, 'q=lovelace'))).toEqual(['Ada Lovelace'])
 })
 
 it.each([
