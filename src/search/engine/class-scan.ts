@@ -44,7 +44,8 @@ export class ClassScan {
     while (this.queue.length === 0 && !this.ended) {
       const waiting = this.ways.filter(({ scan, found }) => found.length === 0 && !scan.ended)
       const stretches = yield * readTogether(waiting.map(({ scan }) => scan.more(wanted)))
-      for (const [i, { found }] of waiting.entries()) found.push(...stretches[i]!)
+      // Not spread: a stretch may be longer than a call takes arguments.
+      for (const [i, { found }] of waiting.entries()) for (const number of stretches[i]!) found.push(number)
       yield * this.resolve(this.takeNumbers(wanted))
     }
   }

@@ -150,7 +150,8 @@ const sharedBytes = (a: Uint8Array, b: Uint8Array): number => {
   return shared
 }
 
-const parsed = new WeakMap<IndexBlock, readonly KeyEntry[]>()
+/** What a leaf was read to, and for how many profiles: another segment may link to the same leaf. */
+const parsed = new WeakMap<IndexBlock, { readonly documents: number; readonly entries: readonly KeyEntry[] }>()
 const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
@@ -161,9 +162,9 @@ const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  */
 export const parseLeaf = (block: IndexBlock, documents: number): readonly KeyEntry[] => {
   const known = parsed.get(block)
-  if (known) return known
+  if (known?.documents === documents) return known.entries
   const entries = new LeafReader(block, documents).read()
-  parsed.set(block, entries)
+  parsed.set(block, { documents, entries })
   return entries
 }
 

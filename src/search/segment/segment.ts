@@ -65,6 +65,6 @@ export const decodeSegment = (value: CborValue | undefined, cid: CID): Segment =
 
 const decodeTop = (value: CborValue | undefined, cid: CID): IndexBlock | undefined => {
   if (!isCborMap(value)) return undefined
-  const { data, links } = value
-  return data instanceof Uint8Array && Array.isArray(links) && areIndexLinks(links) ? { cid, data, links } : undefined
+  const { data, links, ...unknown } = value
+  return Object.keys(unknown).length === 0 && data instanceof Uint8Array && Array.isArray(links) && areIndexLinks(links) ? { cid, data, links } : undefined
 }

@@ -5,7 +5,8 @@ import { PackedReader, PackedWriter } from './packed-bytes.ts'
 import { readDeltas, writeDeltas } from './postings.ts'
 import { TOMBSTONE_SLICE, type Segment, type TombstoneSlice } from './segment.ts'
 
-const decoded = new WeakMap<IndexBlock, ReadonlySet<number>>()
+/** What a block was decoded to, and as what: slices whose dead lie alike are one block. */
+const decoded = new WeakMap<IndexBlock, { readonly slice: number; readonly documents: number; readonly numbers: ReadonlySet<number> }>()
 
 /** Which of `numbers` are dead: superseded, unlisted or gone since the segment was built. One round where any of their slices has a dead one. */
 export function * deadAmong (segment: Segment, numbers: readonly number[]): Reading<readonly boolean[]> {
@@ -52,7 +53,7 @@ function * readSlices (segment: Segment, slices: readonly TombstoneSlice[]): Rea
 
 const decodeSlice = (block: IndexBlock, { slice, count }: TombstoneSlice, documents: number): ReadonlySet<number> => {
   const known = decoded.get(block)
-  if (known?.size === count) return known
+  if (known?.slice === slice && known.documents === documents && known.numbers.size === count) return known.numbers
   const fail = (reason: string): never => {
     throw new InvalidIndexBlockError(block.cid, reason)
   }
@@ -61,6 +62,6 @@ const decodeSlice = (block: IndexBlock, { slice, count }: TombstoneSlice, docume
   if (reader.varint() !== count) fail('it does not hold as many tombstones as its segment says')
   const numbers = new Set(readDeltas(reader, count, Math.min(documents, (slice + 1) * TOMBSTONE_SLICE), slice * TOMBSTONE_SLICE - 1))
   reader.end()
-  decoded.set(block, numbers)
+  decoded.set(block, { slice, documents, numbers })
   return numbers
 }

@@ -12,7 +12,7 @@ import { mergeSegments } from '../../../src/search/segment/merge-segments.ts'
 import { readWith } from '../../../src/search/segment/read-table.ts'
 import { entriesOf, numbersOf, type IndexBlockReader } from '../../../src/search/segment/segment-entries.ts'
 import { decodeSegment, encodeSegment, type Segment } from '../../../src/search/segment/segment.ts'
-import { readDead, readDeadBeside, writeDead } from '../../../src/search/segment/tombstones.ts'
+import { deadAmong, readDead, readDeadBeside, writeDead } from '../../../src/search/segment/tombstones.ts'
 import { DAG_CBOR, cidOf } from '../../../src/store/block.ts'
 import '../../property-seed.ts'
 
@@ -155,6 +155,37 @@ describe('a leaf', () => {
   })
 })
 
+describe('blocks that two places share', () => {
+  /** Each block decoded once, as the source of a query does. */
+  const readOnce = (read: IndexBlockReader): IndexBlockReader => {
+    const known = new Map<string, IndexBlock>()
+    return async (cids) => Promise.all(cids.map(async (cid) => {
+      const name = cid.toString()
+      if (!known.has(name)) known.set(name, (await read([cid]))[0]!)
+      return known.get(name)!
+    }))
+  }
+
+  it('keep the dead of two slices apart that lie alike in them', async () => {
+    const shelf = createShelf()
+    const segment = await buildSegment(Array.from({ length: 40_000 }, (_, i) => inputOf(i, ['ada'], 1)), shelf.sink)
+    const dead = await writeDead(segment, await readWith(shelf.read, readDeadBeside(segment, [5, 32_773])), shelf.sink)
+    expect(dead.dead[0]!.cid.equals(dead.dead[1]!.cid)).toBe(true)
+    const read = readOnce(shelf.read)
+    expect(await readWith(read, deadAmong(dead, [5, 32_773, 6]))).toEqual([true, true, false])
+    const more = await writeDead(dead, await readWith(read, readDeadBeside(dead, [6, 39_000])), shelf.sink)
+    expect([...await readWith(read, readDead(more))]).toEqual([5, 6, 32_773, 39_000])
+  })
+
+  it('are a leaf to each segment only within its own number of profiles', async () => {
+    const shelf = createShelf()
+    const segment = await buildSegment(Array.from({ length: 100 }, (_, i) => inputOf(i, ['ada'], 1)), shelf.sink)
+    const read = readOnce(shelf.read)
+    await readWith(read, findKeys(segment, ['ada\u0000n']))
+    await expect(readWith(read, findKeys({ ...segment, documents: 40 }, ['ada\u0000n']))).rejects.toThrow(InvalidIndexBlockError)
+  })
+})
+
 describe('a segment that stands in a manifest', () => {
   const encoded = async (): Promise<{ map: CborMap; cid: CID }> => {
     const shelf = createShelf()
@@ -171,7 +202,7 @@ describe('a segment that stands in a manifest', () => {
 
   it.each([
     ['documents', 0], ['documents', 2 ** 23], ['documents', 'many'], ['keys', undefined], ['keys', { data: Uint8Array.of(3), links: [] }], ['keys', { data: Uint8Array.of(2, 1), links: ['x'] }],
-    ['table', 7], ['dead', undefined], ['dead', [[0, 0, null]]], ['dead', [[9, 1, null]]], ['dead', [[0, 700, null]]], ['more', 1]
+    ['keys', { data: Uint8Array.of(2, 1), links: [], more: 1 }], ['table', { data: Uint8Array.of(5, 1), links: [], more: 1 }], ['table', 7], ['dead', undefined], ['dead', [[0, 0, null]]], ['dead', [[9, 1, null]]], ['dead', [[0, 700, null]]], ['more', 1]
   ])('is refused for %s being %j', async (key, value) => {
     const { map, cid } = await encoded()
     const changed = Object.fromEntries(Object.entries({ ...map, [key]: value }).filter(([, each]) => each !== undefined)) as CborMap
