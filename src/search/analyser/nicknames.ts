@@ -49,7 +49,7 @@ const NICKNAMES =
   'terry terence|theodore ted theo teddy|theresa terry tracy traci tracie tessa tessie|thomas tom tommy thom|tiffany tiff tiffy|tim timmy|timothy tim timmy|tina christina|tom thomas tommy|' +
   'tony anthony|valerie val|vanessa vanna nessa essa|veronica ronnie ron ronny ronna vonnie ronie|vicki victoria vickie vicky|victor vic|victoria vicki vickie vicky vic tori tory|' +
   'vincent vince vin vinny vic vinnie|viola vi ola|virginia jane jennie ginger ginny virgy|vivian vi viv|walter walt wally|wendy wen|wesley wes|william willie billy bill will wil willy bell bela|' +
-  'willie william fred|wilma william billiewilhelm|yvonne vonna|zachary zac zach zack zachy zak zakk'
+  'willie william fred|wilma william billie wilhelm|yvonne vonna|zachary zac zach zack zachy zak zakk'
 
 /** So many look-ups a word may become. */
 const MAX_EXPANSIONS = 8

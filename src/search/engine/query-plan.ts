@@ -1,6 +1,7 @@
 import { cellsNear } from '../analyser/geo-cell.ts'
 import { expandNickname } from '../analyser/nicknames.ts'
 import { takesTypos, typoVariants } from '../analyser/typo.ts'
+import { isBigramWord } from '../analyser/words.ts'
 import { MAX_PREFIX_CHARACTERS, formKey, geoKey, kindKey, langKey, typoKey, wordKey } from '../query/keys.ts'
 import { MAX_REPLACED_WORDS, withReplaced } from '../query/match.ts'
 import type { Query } from '../query/query.ts'
@@ -45,12 +46,15 @@ export const withWord = (words: readonly string[], word: string, meant: readonly
 export const filtersOf = ({ tags, near, kind, lang }: Query): readonly KeyChoice[] => {
   const cells = near && cellsNear(near)
   return [
-    ...tags.flatMap(({ words }) => words.map((word) => [wordKey(word, 'tag')])),
+    ...tags.flatMap(({ words }) => words.map(tagKeysOf)),
     ...(cells ? [cells.map(geoKey)] : []),
     ...(kind === undefined ? [] : [[kindKey(kind)]]),
     ...(lang === undefined ? [] : [[langKey(lang)]])
   ]
 }
+
+/** Of a pair also its first character: the last of a run, where the profile has a space between the two. */
+const tagKeysOf = (word: string): KeyChoice => [...new Set(isBigramWord(word) ? [word, String.fromCodePoint(word.codePointAt(0)!)] : [word])].map((each) => wordKey(each, 'tag'))
 
 /** The keys under which words that a word of the query may be a slip of are listed. */
 export const typoKeysOf = ({ words }: Query): readonly { word: string; keys: readonly string[] }[] =>

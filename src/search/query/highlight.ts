@@ -2,7 +2,7 @@ import type { ProfileDocument } from '../../profile/document.ts'
 import { viewProfile } from '../../profile/view.ts'
 import { foldText } from '../analyser/fold.ts'
 import { isWordCharacter } from '../analyser/word-characters.ts'
-import { runsOf } from '../analyser/words.ts'
+import { isBigramWord, runsOf } from '../analyser/words.ts'
 import type { Match } from './match.ts'
 
 /** A stretch of an attribute that the query matched. */
@@ -51,20 +51,27 @@ const stretchesOf = (text: string, marks: ReadonlyMap<string, string>): Stretch[
   return stretches
 }
 
-/** Stretches without anything that parts words. */
+/** Stretches without anything that parts words, each of scripts with spaces or of those without. */
 const tokensOf = (text: string): Stretch[] => {
   const tokens: Stretch[] = []
   let start = -1
+  let bigrams = false
+  let last = ''
   for (let at = 0; at < text.length;) {
     const character = String.fromCodePoint(text.codePointAt(at)!)
-    // What folds to nothing parts no word: apostrophes, joiners, marks.
     const folded = foldText(character)
-    const isPart = folded === '' ? start >= 0 : isWordCharacter(folded.codePointAt(0)!)
-    if (isPart && start < 0) start = at
-    if (!isPart && start >= 0) {
+    // What folds to nothing parts no word: apostrophes, joiners, marks; but a non-joiner does after some letters.
+    const isPart = folded === '' ? start >= 0 && !foldText(last + character).endsWith(' ') : isWordCharacter(folded.codePointAt(0)!)
+    const isOther = isPart && folded !== '' && isBigramWord(folded) !== bigrams
+    if (start >= 0 && (!isPart || isOther)) {
       tokens.push({ start, end: at })
       start = -1
     }
+    if (isPart && start < 0) {
+      start = at
+      bigrams = isBigramWord(folded)
+    }
+    if (folded !== '') last = character
     at += character.length
   }
   if (start >= 0) tokens.push({ start, end: text.length })
@@ -76,7 +83,8 @@ const lengthOfBeginning = (raw: string, beginning: string): number => {
   let end = 0
   for (const character of raw) {
     end += character.length
-    if (foldText(raw.slice(0, end)).length >= beginning.length) break
+    // What cannot be seen makes nothing longer, and a word may hold thousands of it.
+    if (foldText(character) !== '' && foldText(raw.slice(0, end)).length >= beginning.length) break
   }
   return beginning.length >= foldText(raw).length ? raw.length : end
 }

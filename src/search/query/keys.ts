@@ -5,7 +5,7 @@ import { base64url } from 'multiformats/bases/base64'
  *
  * What a query may rely on, for a document that is indexed at all: `exact-name` has its form key; `name` has the name key of each word; `name-prefix` that of each word but the last,
  * and for the last the prefix key of its first 4 characters, or its own where it is shorter; `nickname` and `typo` as `name`, with the other word; `anywhere` a name, tag or place key for each word;
- * `bio` that or a bio key. A tag filter has the tag key of each of its words.
+ * `bio` that or a bio key. A tag filter has the tag key of each of its words, or for a pair of a run without spaces that of its first character.
  */
 export type Field = 'name' | 'tag' | 'place' | 'bio' | 'exact' | 'prefix'
 

@@ -27,7 +27,10 @@ it.each([
   ['bill', 'William Gates', ['[William] Gates']],
   ['太郎', '山田太郎', ['山田[太郎]']],
   ['山', '山田太郎', ['[山]田太郎']],
-  ['김민준', '김민준', ['[김민준]']]
+  ['김민준', '김민준', ['[김민준]']],
+  ['رضا', 'علی\u200cرضا', ['علی\u200c[رضا]']],
+  ['abc', 'abc日本', ['[abc]日本']],
+  ['日本', 'abc日本', ['abc[日本]']]
 ])('marks %s in %s', (query, name, expected) => {
   expect(marked(query, { name })).toEqual(expected)
 })
