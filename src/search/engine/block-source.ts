@@ -90,8 +90,12 @@ export const createBlockSource = ({ blocks, verify, cache, hints, maxBlocks = MA
         if (work.bytes >= maxBytes) throw new QueryStopped('bytes')
         work.rounds++
         work.blocks += wanted.size
+        const enough = new AbortController()
+        const until = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal
         await Promise.all([...wanted].map(async ([name, { cid, as }]) => {
-          const found = await (as === 'index' ? fetchIndexBlock(cid, signal) : fetchDocument(cid, signal))
+          const found = await (as === 'index' ? fetchIndexBlock(cid, until) : fetchDocument(cid, until))
+          if (work.bytes > maxBytes) enough.abort(new QueryStopped('bytes'))
+          enough.signal.throwIfAborted()
           own.set(name, found)
           if (!(found instanceof Error)) cache?.set(name, found)
         }))

@@ -8,6 +8,9 @@ export type Disjunction = readonly EntryNumbers[]
 /** A list is read beside the one that leads as long as it costs no more than so many blocks for each of that one. */
 const BESIDE = 2
 
+/** Of the list that leads, so many numbers are looked for in the others at least. */
+const MIN_STRETCH = 64
+
 /**
  * The numbers that every one of `parts` has, ascending, a stretch at a time; how many blocks are read grows with what was found so far.
  *
@@ -39,10 +42,13 @@ export class Conjunction {
     const carried = this.wave++ === 0 ? this.carriedHits() : undefined
     if (carried) return carried
     const blocks = 2 ** Math.min(this.wave - 1, 5)
-    const from = this.after + 1
-    yield * readTogether(this.lead.map((entry) => entry.load(blocks, this.after)).concat(this.beside(from, blocks)))
-    const until = Math.min(...this.lead.map((entry) => entry.knownUntil(this.after)))
-    let numbers = union(this.lead, this.after, until)
+    let { until, numbers } = this.known(this.lead, wanted)
+    if (numbers.length === 0 && until !== Number.POSITIVE_INFINITY) {
+      yield * readTogether(this.lead.map((entry) => entry.load(blocks, this.after)).concat(this.beside(this.after + 1, blocks)));
+      ({ until, numbers } = this.known(this.lead, wanted))
+    }
+    const first = numbers
+    yield * readTogether(this.others.flat().filter((entry) => entry.missingFor(first) <= BESIDE * blocks).map((entry) => entry.loadFor(first)))
     for (const part of this.others) {
       yield * readTogether(part.map((entry) => entry.loadFor(numbers)))
       numbers = numbers.filter((number) => part.some((entry) => entry.has(number)))
@@ -50,6 +56,16 @@ export class Conjunction {
     this.after = until - 1
     if (until === Number.POSITIVE_INFINITY) this.ended = true
     return numbers
+  }
+
+  /** What is known of the list that leads, up to before `until`; where the others narrow it down, about twice as much as it should take to find `wanted`. */
+  private known (lead: Disjunction, wanted: number): { until: number; numbers: readonly number[] } {
+    const until = Math.min(...lead.map((entry) => entry.knownUntil(this.after)))
+    const numbers = union(lead, this.after, until)
+    const share = this.others.reduce((product, part) => product * Math.min(1, sizeOf(part) / this.segment.documents), 1)
+    const enough = Math.max(MIN_STRETCH, Math.ceil((2 * wanted) / share)) * 2 ** Math.min(this.wave - 1, 10)
+    if (this.others.length === 0 || numbers.length <= enough) return { until, numbers }
+    return { until: numbers[enough - 1]! + 1, numbers: numbers.slice(0, enough) }
   }
 
   /** What the leaf already says of a single list: its best, as far as they are the best of all its keys. */

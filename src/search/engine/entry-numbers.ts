@@ -46,12 +46,21 @@ export class EntryNumbers {
 
   /** Reads the blocks in which `numbers`, ascending, would be. */
   * loadFor (numbers: readonly number[]): Reading<void> {
+    yield * this.loadBlocks([...this.missing(numbers)])
+  }
+
+  /** How many of those blocks are not read yet. */
+  missingFor (numbers: readonly number[]): number {
+    return this.missing(numbers).size
+  }
+
+  private missing (numbers: readonly number[]): ReadonlySet<number> {
     const missing = new Set<number>()
     for (const number of numbers) {
       const i = this.blockOf(number)
       if (!this.loaded[i]) missing.add(i)
     }
-    yield * this.loadBlocks([...missing])
+    return missing
   }
 
   /** Blocks that are not read yet and may hold numbers from `first` to `last`. */

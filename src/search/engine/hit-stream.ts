@@ -13,7 +13,7 @@ import type { Segment } from '../segment/segment.ts'
 import { deadAmong } from '../segment/tombstones.ts'
 import { QueryStopped, runReading, type BlockSource } from './block-source.ts'
 import { ClassScan } from './class-scan.ts'
-import { decodeCursor, encodeCursor } from './cursor.ts'
+import { decodeCursor, encodeCursor, type Position } from './cursor.ts'
 import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, withWordExactly, type KeyChoice, type Way } from './query-plan.ts'
 import type { DroppedHits, Hit, HitStream } from './search-answer.ts'
 import { SegmentKeys, findInAll } from './segment-keys.ts'
@@ -66,6 +66,10 @@ class SegmentHitStream implements HitStream {
   private readAt: number
   private scans: ClassScan[] | undefined
   private position: { class: number; numbers: number[]; named: boolean }
+  /** Where each profile that was given stands, and in which version. */
+  private readonly given = new Map<ProfileId, { name: string; seq: number }>()
+  /** The limit that ended reading ahead. */
+  private readTo: QueryStopped['limit'] | undefined
   private stopped: QueryStopped['limit'] | undefined
   private done = false
 
@@ -91,21 +95,22 @@ class SegmentHitStream implements HitStream {
 
   async take (count: number, { signal }: { signal?: AbortSignal } = {}): Promise<readonly Hit[]> {
     const hits: Hit[] = []
+    const start = { ...this.position, numbers: [...this.position.numbers] }
     try {
       while (hits.length < count && !this.done && !this.stopped) {
         const wanted = count - hits.length
-        await runReading(this.readAhead(wanted), this.source, { signal })
+        if (!this.readTo) await this.readOn(wanted, signal)
         if (this.waiting.length === 0) {
-          this.done = true
+          this.done = !this.readTo
+          this.stopped = this.readTo
           break
         }
-        const batch = this.firstUnique(wanted)
-        const judgements = await this.judgeBatch(batch, signal)
+        const { batch, judgements } = await this.judgeFirst(this.firstUnique(wanted), signal)
         for (const [i, candidate] of batch.entries()) {
           this.waiting.shift()
           this.moveTo(candidate)
           const hit = judgements[i]
-          if (hit) {
+          if (hit && this.isFirst(hit, candidate)) {
             hits.push(hit)
             this.position.named ||= isNamed(hit.rank.class)
           }
@@ -113,10 +118,53 @@ class SegmentHitStream implements HitStream {
         }
       }
     } catch (error) {
-      if (!(error instanceof QueryStopped)) throw error
+      if (!(error instanceof QueryStopped)) {
+        this.goBackTo(start)
+        throw error
+      }
       this.stopped = error.limit
     }
     return hits
+  }
+
+  /** Reads ahead; when a limit ends that, what was found before is still judged. */
+  private async readOn (wanted: number, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await runReading(this.readAhead(wanted), this.source, { signal })
+    } catch (error) {
+      if (!(error instanceof QueryStopped)) throw error
+      this.readTo = error.limit
+    }
+  }
+
+  /** Judges `batch`, or of its beginning as much as the limit of blocks has room for. */
+  private async judgeFirst (batch: readonly Candidate[], signal: AbortSignal | undefined): Promise<{ batch: readonly Candidate[]; judgements: readonly (Hit | undefined)[] }> {
+    try {
+      return { batch, judgements: await this.judgeBatch(batch, signal) }
+    } catch (error) {
+      if (!(error instanceof QueryStopped) || error.limit !== 'blocks' || batch.length === 1) throw error
+      return this.judgeFirst(batch.slice(0, batch.length >> 1), signal)
+    }
+  }
+
+  /** Whether this version of the profile, or a newer one, was not given under another number. */
+  private isFirst ({ id, document }: Hit, candidate: Candidate): boolean {
+    const given = this.given.get(id)
+    const name = nameOf(candidate)
+    if (given && given.name !== name && document.seq <= given.seq) {
+      this.dropped[document.seq === given.seq ? 'misScored' : 'stale']++
+      return false
+    }
+    this.given.set(id, { name, seq: document.seq })
+    return true
+  }
+
+  /** What a failure left half done is begun again: the next call gives what this one did not. */
+  private goBackTo (position: Position): void {
+    this.position = { ...position, numbers: [...position.numbers] }
+    this.waiting = []
+    this.scans = undefined
+    this.readAt = position.class
   }
 
   /** The first candidates of as many documents as are wanted. */
