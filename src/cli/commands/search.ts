@@ -59,12 +59,13 @@ A query is words: a whole name, half of it, a slip of the keyboard, without acce
     const excludeHomes = (flags.texts('without') ?? []).map((home) => parseLink(home).id)
     if (flags.has('facets') && names) throw new MisuseError('--facets counts what is on this device alone; leave --index out')
     const mercury = await session.open()
-    const rebuilding = !names && !(await isWhole(mercury.index, session))
-    if (rebuilding) await output.warn('REBUILDING', 'the index of this device is still being built, and goes on with the next search; profiles may be missing')
+    if (!names) await completeIndex(mercury.index, session)
     await output.progress('searching …')
     const sources = names ? await namedIndexes(names, mercury, session) : [localSource(mercury.index), ...(session.offline ? [] : await homeIndexes(mercury, session))]
     const answer = await searchIndexes(sources, text, { ...filters, limit, timeoutMs: TIMEOUT_MS, signal, excludeHomes, ...(cursor === undefined ? {} : { cursor }) })
     const facets = flags.has('facets') ? (await mercury.index.search(text, { ...filters, limit: 1, facets: true, signal })).facets : undefined
+    // Also where it turned out to be damaged.
+    if (!names && (await mercury.index.status({ signal })).rebuilding) await output.warn('REBUILDING', 'the index of this device is still being built, and goes on with the next search; profiles may be missing')
     const { sources: asked } = answer.coverage
     if (names && answer.hits.length === 0 && asked.every(({ state }) => state === 'failed' || state === 'late')) throw new MercuryError(asked[0]!.error?.code ?? 'UNREACHABLE', `no index answered; ${asked.map(({ name, error }) => `${name}: ${error?.reason ?? 'it was late'}`).join('; ')}`)
     const explain = flags.has('explain')
@@ -73,15 +74,14 @@ A query is words: a whole name, half of it, a slip of the keyboard, without acce
   }
 }
 
-/** Whether the index of this device has all of it; what is missing is built, as long as nobody gets impatient. */
-const isWhole = async (index: LocalIndex, { output, signal }: Session): Promise<boolean> => {
-  if (!(await index.status({ signal })).rebuilding) return true
+/** Builds what the index of this device lacks, as long as nobody gets impatient. */
+const completeIndex = async (index: LocalIndex, { output, signal }: Session): Promise<void> => {
+  if (!(await index.status({ signal })).rebuilding) return
   await output.progress('indexing what this device keeps …')
   const enough = AbortSignal.timeout(BUILD_MS)
   await index.refresh({ signal: AbortSignal.any([signal, enough]) }).catch((error: unknown) => {
     if (!enough.aborted) throw error
   })
-  return !(await index.status({ signal })).rebuilding
 }
 
 const readFilters = ({ flags }: Session, parseNear: (text: string) => QueryFilters['near']): QueryFilters => {

@@ -25,6 +25,7 @@ import { EMPTY_HEAD, decodeHead, encodeHead, type LocalHead } from './local-head
 import { MARKS, readMarks, type Mark } from './marks.ts'
 import { MergedStream } from './merged-stream.ts'
 import { PendingProfiles, hitsAmong } from './pending-profiles.ts'
+import { RecoveringStream } from './recovering-stream.ts'
 
 /** Changes that a query looks through one by one; more are written into the index first. */
 export const MAX_PENDING = 256
@@ -201,7 +202,7 @@ export const openLocalIndex = ({ state, catchUp = async () => undefined, clock =
     return head !== undefined && head.cid.equals(cid)
   }
 
-  const open = async (query: Query, options: { signal?: AbortSignal }): Promise<{ stream: HitStream; rebuilding: boolean }> => {
+  const open = async (query: Query, options: { signal?: AbortSignal }): Promise<HitStream> => {
     await catchUp(options)
     let marks = await readMarks(state, MAX_PENDING + 1, options)
     if (marks.length > MAX_PENDING) {
@@ -217,34 +218,26 @@ export const openLocalIndex = ({ state, catchUp = async () => undefined, clock =
       head: name,
       judge: async (id) => (pending.has(id) || (heads.isShown && !(await heads.isShown(id, options))) ? 'hidden' : 'current')
     })
-    return { stream: new MergedStream(segments, hitsAmong(pending.values(), query)), rebuilding: head.rebuiltTo !== undefined }
+    return new MergedStream(segments, hitsAmong(pending.values(), query))
   }
 
   /** Answers over a damaged index too: it is given up, what is pending is found, and the rest as it is built anew. */
-  const answering = async <T>(work: () => Promise<T>, options: { signal?: AbortSignal }): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      if (!(error instanceof InvalidIndexBlockError)) throw error
+  const stream = async (query: Query, options: { signal?: AbortSignal }): Promise<HitStream> =>
+    new RecoveringStream(await open(query, options), async () => {
       await lock('write', () => startAnew(options))
-      return work()
-    }
-  }
+      return open(query, options)
+    })
 
   return {
     async search (text, { facets = false, limit, cursor, signal, ...filters } = {}) {
       const query = parseQuery(text, filters)
       const options = signal ? { signal } : {}
-      return answering(async () => {
-        const { stream, rebuilding } = await open(query, options)
-        const page = await answerPage(stream, { limit, cursor, signal })
-        const counted = facets ? await countFacets((await open(query, options)).stream, options) : undefined
-        return { ...page, ...(rebuilding ? { rebuilding } : {}), ...(counted ? { facets: counted } : {}) }
-      }, options)
+      const page = await answerPage(await stream(query, options), { limit, cursor, signal })
+      const counted = facets ? await countFacets(await stream(query, options), options) : undefined
+      const rebuilding = (await readHead(options)).head.rebuiltTo !== undefined
+      return { ...page, ...(rebuilding ? { rebuilding } : {}), ...(counted ? { facets: counted } : {}) }
     },
-    async stream (query, options = {}) {
-      return answering(async () => (await open(query, options)).stream, options)
-    },
+    stream: (query, options = {}) => stream(query, options),
     refresh: (options = {}) => refresh(options),
     async snapshot (options = {}) {
       await refresh(options)

@@ -3,6 +3,8 @@ import { createKeptHeads } from '../../../src/client/profile-heads.ts'
 import { createMemoryStore, createLocalRouter, type KeyValueStore } from '../../../src/index.ts'
 import { HOUR_MS } from '../../../src/limits.ts'
 import { InvalidCursorError } from '../../../src/search/engine/cursor.ts'
+import { searchIndexes } from '../../../src/search/federation/search-indexes.ts'
+import { localSource } from '../../../src/search/federation/sources.ts'
 import { openLocalIndex, type LocalIndex } from '../../../src/search/local/local-index.ts'
 import { createPrefixStore } from '../../../src/store/prefix-store.ts'
 import { openDevice, openWorld, signerOf } from '../../client/world.ts'
@@ -82,6 +84,20 @@ it('is built anew when a block of it is damaged, and answers meanwhile', async (
   expect([answer.hits.map(({ document }) => document.attrs.name), answer.rebuilding]).toEqual([['Alice Smith'], true])
   await index.refresh()
   expect((await namesFor(index, 'alice')).sort()).toEqual(['Alice Liddell', 'Alice Smith'])
+})
+
+it('is built anew as well when it is one of several that are asked', async () => {
+  const { profiles, state } = openDevice({ routers: [createLocalRouter(createMemoryStore())] })
+  for (let seed = 1; seed <= 3; seed++) await profiles.publish({ name: `Alice Liddell${seed}`, listed: true }, await signerOf(seed), { wait: 'local' })
+  await indexOver(state).refresh()
+  await profiles.publish({ name: 'Alice Smith', listed: true }, await signerOf(4), { wait: 'local' })
+  for await (const [key, value] of state.entries({ prefix: 'search/segment/' })) await state.put(key, value.map((byte) => byte ^ 1))
+  const index = indexOver(state)
+  const answer = await searchIndexes([localSource(index)], 'alice')
+  expect([answer.hits.map(({ document }) => document.attrs.name), answer.coverage.sources[0]!.state]).toEqual([['Alice Smith'], 'answered'])
+  expect((await index.status()).rebuilding).toBe(true)
+  await index.refresh()
+  expect((await searchIndexes([localSource(index)], 'alice')).hits.length).toBe(4)
 })
 
 it.each([['cut short', (bytes: Uint8Array) => bytes.slice(0, -3)], ['of another version', () => Uint8Array.of(0xa1, 0x61, 0x76, 0x02)]])('is built anew when its head is %s', async (_, damage) => {
