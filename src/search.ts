@@ -19,6 +19,7 @@ export { matchDocument, type Match, type WordMatch } from './search/query/match.
 export { qualityOf } from './search/query/quality.ts'
 export { InvalidCursorError } from './search/engine/cursor.ts'
 export { createBlockCache, type BlockCache } from './search/engine/block-cache.ts'
+export { falseHits } from './search/engine/search-answer.ts'
 export type { DroppedHits, FacetCount, Facets, Hit, HitStream, QueryReport, SearchAnswer, Work } from './search/engine/search-answer.ts'
 export { openLocalIndex, type LocalIndex, type LocalIndexOptions, type LocalIndexStatus, type LocalSearchOptions, type LocalSnapshot } from './search/local/local-index.ts'
 export type { ProfileHead, ProfileHeads } from './search/local/heads.ts'

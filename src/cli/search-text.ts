@@ -1,5 +1,5 @@
 import { viewProfile } from '../profile/view.ts'
-import { highlightsOf, type Facets, type FederatedAnswer, type FederatedHit, type Highlight } from '../search.ts'
+import { falseHits, highlightsOf, type Facets, type FederatedAnswer, type FederatedHit, type Highlight } from '../search.ts'
 import { MINUTE_MS, SECOND_MS } from '../limits.ts'
 import type { Paint } from './output.ts'
 import { oneLine } from './printable.ts'
@@ -110,10 +110,10 @@ const facetLines = ({ tags, kinds, langs, atLeast }: Facets, paint: Paint): stri
 export const coverageLines = ({ coverage, hits }: FederatedAnswer, { explain }: { explain: boolean }, now = Date.now()): string[] => [
   ...coverage.sources.flatMap(({ name, state, hits, documents, madeAt, error, work, dropped }) => {
     const failed = state === 'answered' ? '' : state === 'late' ? ' was late' : state === 'dropped' ? ' offers false hits and was asked no more' : ` failed: ${oneLine(error?.reason ?? 'no reason given')}`
-    const false_ = dropped.forged + dropped.notMatching + dropped.misScored
-    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [`${documents} profiles`]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(false_ > 0 ? [`${false_} false ${false_ === 1 ? 'hit' : 'hits'} left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
+    const untrue = falseHits(dropped)
+    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [`${documents} profiles`]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(untrue > 0 ? [`${untrue} false ${untrue === 1 ? 'hit' : 'hits'} left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
     const cost = explain ? `; ${work.rounds} rounds, ${work.blocks} blocks, ${work.bytes} bytes` : ''
-    return failed !== '' || false_ > 0 || explain ? [`${name}${failed}; ${counts.join(', ')}${cost}`] : []
+    return failed !== '' || untrue > 0 || explain ? [`${name}${failed}; ${counts.join(', ')}${cost}`] : []
   }),
   ...(explain && coverage.homes.length > 0 ? [`Looked at: ${coverage.homes.slice(0, 5).map(({ home, hits }) => `${hits} ${home === undefined ? 'of no home' : `of ${home}`}`).join(', ')}${coverage.homes.length > 5 ? ', …' : ''}; --without HOME leaves out who lives there`] : []),
   ...(explain ? ['What is shown is authentic and matches; that nobody hides anything cannot be proven.'] : []),

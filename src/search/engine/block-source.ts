@@ -5,6 +5,7 @@ import { recallEncodedProfileId } from '../../identity/profile-id.ts'
 import { verifyDocument, type ProfileDocument } from '../../profile/document.ts'
 import { BlockMismatchError, getBlock } from '../../store/block.ts'
 import { BlockNotFoundError, type HashStore } from '../../store/hash-store.ts'
+import { untilAborted } from '../../until-aborted.ts'
 import { MAX_INDEXED_DOCUMENT_BYTES } from '../query/profile-terms.ts'
 import type { FetchedDocument, Found, Need, Reading } from '../reading.ts'
 import { InvalidIndexBlockError, MAX_INDEX_BLOCK_BYTES, decodeIndexBlock } from '../segment/index-block.ts'
@@ -40,16 +41,19 @@ export interface BlockSourceOptions {
   maxBlocks?: number
   /** @default 1 MiB */
   maxBytes?: number
+  /** Ends the query: documents that have not come by then are passed over, and nothing is fetched any more. */
+  deadline?: AbortSignal
 }
 
 /** Fetches and verifies what one query needs, each block once, and counts it. */
-export const createBlockSource = ({ blocks, verify, cache, hints, maxBlocks = MAX_QUERY_BLOCKS, maxBytes = MAX_QUERY_FETCHED_BYTES }: BlockSourceOptions): BlockSource => {
+export const createBlockSource = ({ blocks, verify, cache, hints, maxBlocks = MAX_QUERY_BLOCKS, maxBytes = MAX_QUERY_FETCHED_BYTES, deadline }: BlockSourceOptions): BlockSource => {
   const work: Work = { rounds: 0, blocks: 0, bytes: 0 }
   const own = new Map<string, Found>()
+  const ending = deadline && late(deadline)
 
-  const fetchIndexBlock = async (cid: CID, signal: AbortSignal | undefined): Promise<Found> => {
+  const fetchIndexBlock = async (cid: CID, signal: AbortSignal): Promise<Found> => {
     try {
-      const bytes = await getBlock(blocks, cid, { maxBytes: MAX_INDEX_BLOCK_BYTES, ...(hints ? { hints } : {}), ...(signal ? { signal } : {}) })
+      const bytes = await untilAborted(getBlock(blocks, cid, { maxBytes: MAX_INDEX_BLOCK_BYTES, ...(hints ? { hints } : {}), signal }), signal)
       if (!bytes) throw new InvalidIndexBlockError(cid, 'it is missing')
       work.bytes += bytes.byteLength
       return decodeIndexBlock(cid, bytes)
@@ -59,16 +63,18 @@ export const createBlockSource = ({ blocks, verify, cache, hints, maxBlocks = MA
     }
   }
 
-  const fetchDocument = async (cid: CID, signal: AbortSignal | undefined): Promise<FetchedDocument | Error> => {
+  const fetchDocument = async (cid: CID, signal: AbortSignal): Promise<FetchedDocument | Error> => {
     try {
-      const bytes = await getBlock(blocks, cid, { maxBytes: MAX_INDEXED_DOCUMENT_BYTES, ...(hints ? { hints } : {}), ...(signal ? { signal } : {}) })
+      const bytes = await untilAborted(getBlock(blocks, cid, { maxBytes: MAX_INDEXED_DOCUMENT_BYTES, ...(hints ? { hints } : {}), signal }), signal)
       if (!bytes) return new BlockNotFoundError(cid)
       work.bytes += bytes.byteLength
       if (verify === 'signature') return { ...(await verifyDocument(bytes, { id: 'any', cid })), bytes }
       const document = decodeCborMap(bytes) as ProfileDocument
       return { id: recallEncodedProfileId(document.id), cid, document, bytes }
     } catch (error) {
-      signal?.throwIfAborted()
+      // What came in time stands: one document that nobody has must not take the others along.
+      if (signal.aborted && signal.reason === LATE) return new BlockNotFoundError(cid)
+      signal.throwIfAborted()
       return error instanceof Error ? error : new Error(reasonOf(error))
     }
   }
@@ -88,10 +94,11 @@ export const createBlockSource = ({ blocks, verify, cache, hints, maxBlocks = MA
       if (wanted.size > 0) {
         if (work.blocks + wanted.size > maxBlocks) throw new QueryStopped('blocks')
         if (work.bytes >= maxBytes) throw new QueryStopped('bytes')
+        if (deadline?.aborted) throw LATE
         work.rounds++
         work.blocks += wanted.size
         const enough = new AbortController()
-        const until = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal
+        const until = AbortSignal.any([enough.signal, ...(signal ? [signal] : []), ...(ending ? [ending] : [])])
         await Promise.all([...wanted].map(async ([name, { cid, as }]) => {
           const found = await (as === 'index' ? fetchIndexBlock(cid, until) : fetchDocument(cid, until))
           if (work.bytes > maxBytes) enough.abort(new QueryStopped('bytes'))
@@ -103,6 +110,17 @@ export const createBlockSource = ({ blocks, verify, cache, hints, maxBlocks = MA
       return needs.map((need) => own.get(nameOf(need))!)
     }
   }
+}
+
+const LATE = new QueryStopped('time')
+
+/** `deadline` with a reason that tells it from the caller's own signal. */
+const late = (deadline: AbortSignal): AbortSignal => {
+  const controller = new AbortController()
+  const onAbort = (): void => controller.abort(LATE)
+  if (deadline.aborted) onAbort()
+  else deadline.addEventListener('abort', onAbort, { once: true })
+  return controller.signal
 }
 
 /** Runs a reading to its end. */

@@ -15,7 +15,7 @@ import { QueryStopped, runReading, type BlockSource } from './block-source.ts'
 import { ClassScan } from './class-scan.ts'
 import { decodeCursor, encodeCursor, type Position } from './cursor.ts'
 import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, withWordExactly, type KeyChoice, type Way } from './query-plan.ts'
-import type { DroppedHits, Hit, HitStream } from './search-answer.ts'
+import { falseHits, type DroppedHits, type Hit, type HitStream, type QueryReport } from './search-answer.ts'
 import { SegmentKeys, findInAll } from './segment-keys.ts'
 
 /** A word is taken for at most so many others: more where the other words of a query narrow them down. */
@@ -31,6 +31,8 @@ export interface HitStreamOptions {
   /** Names the version of the index: a cursor of another one is refused. */
   readonly head: string
   readonly cursor?: string
+  /** Ends the search of an index that offers so many hits that do not hold; none by default, for one of the caller's own. */
+  readonly maxFalseHits?: number
   /** Whether a hit is the newest version that is known; `hidden` ones are left out without a word, as what the index's owner knows to be changed. */
   readonly judge?: (id: ProfileId, document: ProfileDocument) => Promise<'current' | 'stale' | 'hidden'>
 }
@@ -70,10 +72,12 @@ class SegmentHitStream implements HitStream {
   private readonly given = new Map<ProfileId, { name: string; seq: number }>()
   /** The limit that ended reading ahead. */
   private readTo: QueryStopped['limit'] | undefined
-  private stopped: QueryStopped['limit'] | undefined
+  private stopped: QueryReport['stopped']
+  private readonly maxFalseHits: number
   private done = false
 
-  constructor ({ segments, query, source, head, cursor, judge = async () => 'current' }: HitStreamOptions) {
+  constructor ({ segments, query, source, head, cursor, maxFalseHits = Number.POSITIVE_INFINITY, judge = async () => 'current' }: HitStreamOptions) {
+    this.maxFalseHits = maxFalseHits
     this.query = query
     this.source = source
     this.head = head
@@ -116,6 +120,7 @@ class SegmentHitStream implements HitStream {
           }
           if (hits.length === count) break
         }
+        if (falseHits(this.dropped) >= this.maxFalseHits) this.stopped = 'false-hits'
       }
     } catch (error) {
       if (!(error instanceof QueryStopped)) {

@@ -36,13 +36,17 @@ export interface DroppedHits {
   stale: number
 }
 
-export const droppedCount = ({ unavailable, forged, notMatching, misScored, stale }: DroppedHits): number => unavailable + forged + notMatching + misScored + stale
+/** So many false hits are no accident: the index is asked no more. */
+export const MAX_FALSE_HITS = 3
+
+/** Hits that no honest index offers; an old one offers stale ones, and a store may lack a document. */
+export const falseHits = ({ forged, notMatching, misScored }: DroppedHits): number => forged + notMatching + misScored
 
 export interface QueryReport {
   readonly work: Readonly<Work>
   readonly dropped: Readonly<DroppedHits>
   /** What ended the search before it was complete. */
-  readonly stopped?: 'blocks' | 'bytes' | 'time'
+  readonly stopped?: 'blocks' | 'bytes' | 'time' | 'false-hits'
 }
 
 /** The hits of one index in the order of their rank, none twice. */

@@ -12,6 +12,10 @@ import { SourceLane, type SearchSource, type SourceState } from './source-lane.t
 export const QUERY_TIMEOUT_MS = 2 * SECOND_MS
 /** Of the profiles of one home, and of those of none, so many stand on a page before all others of their class do. */
 export const MAX_HITS_OF_A_HOME = 3
+/** Of the time: then a source gives what it has, so that one document that nobody has does not take the others along. */
+const SHARE_FOR_READING = 0.8
+/** So many are read of a source at once at most. */
+const MAX_BATCH = 128
 /** How far a page looks for profiles of other homes: so many times as many hits as it shows. */
 const LOOK_AHEAD = 4
 
@@ -80,8 +84,13 @@ export const searchIndexes = async (sources: readonly SearchSource[], text: stri
   const shown = cursor === undefined ? new Set<string>() : decodeShown(cursor)
   signal?.throwIfAborted()
   const late = AbortSignal.timeout(timeoutMs)
-  const deadline = signal ? AbortSignal.any([signal, late]) : late
-  const lanes = sources.map((source) => new SourceLane(source, query, deadline))
+  const until = {
+    signal: signal ? AbortSignal.any([signal, late]) : late,
+    deadline: AbortSignal.timeout(timeoutMs * SHARE_FOR_READING),
+    passedOver: shown.size + (excludeHomes.length > 0 ? MAX_HITS : 0)
+  }
+  // One that is named twice is asked once.
+  const lanes = [...new Map(sources.map((source) => [source.name, source])).values()].map((source) => new SourceLane(source, query, until))
   const merged = new MergedHits(lanes, new Set(excludeHomes), shown)
   const wanted = Math.min(limit, MAX_HITS - shown.size)
   await merged.read(shown.size + wanted, wanted)
@@ -106,6 +115,8 @@ class MergedHits {
   private readonly foundById = new Map<ProfileId, Found>()
   /** Versions that another source had a newer one of. */
   private readonly staleBySource = new Map<string, number>()
+  /** Grows: where most of what comes is passed over, it is read in fewer rounds. */
+  private batch = 0
 
   constructor (lanes: readonly SourceLane[], excluded: ReadonlySet<ProfileId>, shown: ReadonlySet<string>) {
     this.lanes = lanes
@@ -148,7 +159,9 @@ class MergedHits {
 
   /** Takes the best hit there is, once the next of every lane is known. @returns whether there was one */
   private async step (wanted: number): Promise<boolean> {
-    await Promise.all(this.lanes.filter(({ head, open }) => !head && open).map((lane) => lane.fill(wanted)))
+    const empty = this.lanes.filter(({ head, open }) => !head && open)
+    if (empty.length > 0) this.batch = Math.min(MAX_BATCH, Math.max(wanted, 2 * this.batch))
+    await Promise.all(empty.map((lane) => lane.fill(this.batch)))
     let best: SourceLane | undefined
     for (const lane of this.lanes) if (lane.head && (!best || compareRanks(lane.head.rank, best.head!.rank) < 0)) best = lane
     if (!best) return false

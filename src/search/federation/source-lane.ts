@@ -1,6 +1,6 @@
 import { reasonOf } from '../../errors.ts'
 import { untilAborted } from '../../until-aborted.ts'
-import type { Hit, HitStream, QueryReport } from '../engine/search-answer.ts'
+import { MAX_FALSE_HITS, falseHits, type Hit, type HitStream, type QueryReport } from '../engine/search-answer.ts'
 import type { Query } from '../query/query.ts'
 
 /** An index that can be asked: one at hand or a published one. */
@@ -8,7 +8,16 @@ export interface SearchSource {
   /** What the report calls it: an index's name, or `local`. */
   readonly name: string
   /** The hits of `query` from the first one on. */
-  open(query: Query, options: { signal?: AbortSignal }): Promise<OpenedSource>
+  open(query: Query, options: SourceOptions): Promise<OpenedSource>
+}
+
+export interface SourceOptions {
+  /** Nobody waits any longer. */
+  signal?: AbortSignal
+  /** A little earlier: what has come by then is to be given. */
+  deadline?: AbortSignal
+  /** Documents that may have to be read and are not shown: those of earlier pages, and of homes that are left out. */
+  passedOver?: number
 }
 
 export interface OpenedSource {
@@ -29,8 +38,8 @@ export type SourceState =
   /** It offered three hits that do not hold and was asked for no more. */
   | 'dropped'
 
-/** So many false hits are no accident. */
-const MAX_FALSE_HITS = 3
+/** After so many hits it is seen whether it lies, before more are taken. */
+const STEP = 32
 
 const NO_REPORT: QueryReport = { work: { rounds: 0, blocks: 0, bytes: 0 }, dropped: { unavailable: 0, forged: 0, notMatching: 0, misScored: 0, stale: 0 } }
 
@@ -45,11 +54,10 @@ export class SourceLane {
   state: SourceState = 'answered'
   error: unknown
 
-  /** @param signal the deadline */
-  constructor (source: SearchSource, query: Query, signal: AbortSignal) {
+  constructor (source: SearchSource, query: Query, options: SourceOptions & { signal: AbortSignal }) {
     this.source = source
-    this.signal = signal
-    this.opening = Promise.resolve().then(() => source.open(query, { signal }))
+    this.signal = options.signal
+    this.opening = Promise.resolve().then(() => source.open(query, options))
     // A source that fails before it is waited for is no unhandled rejection.
     this.opening.catch(() => undefined)
   }
@@ -79,15 +87,16 @@ export class SourceLane {
 
   /** Reads until there are `count` at hand, or the source has no more, fails, lies or is late. Never rejects. */
   async fill (count: number): Promise<void> {
-    const missing = count - this.buffer.length
-    if (this.ended || missing <= 0) return
     try {
-      this.opened ??= await untilAborted(this.opening, this.signal)
-      const hits = await untilAborted(this.opened.stream.take(missing, { signal: this.signal }), this.signal)
-      this.buffer.push(...hits)
-      if (hits.length < missing) this.ended = true
-      const { forged, notMatching, misScored } = this.report.dropped
-      if (forged + notMatching + misScored >= MAX_FALSE_HITS) this.end('dropped')
+      while (!this.ended && this.buffer.length < count) {
+        this.opened ??= await untilAborted(this.opening, this.signal)
+        const wanted = Math.min(STEP, count - this.buffer.length)
+        const hits = await untilAborted(this.opened.stream.take(wanted, { signal: this.signal }), this.signal)
+        this.buffer.push(...hits)
+        const { stopped, dropped } = this.report
+        if (falseHits(dropped) >= MAX_FALSE_HITS) this.end('dropped')
+        else if (hits.length < wanted) this.end(stopped === 'time' ? 'late' : 'answered')
+      }
     } catch (error) {
       this.error = error
       this.end(this.signal.aborted ? 'late' : 'failed')

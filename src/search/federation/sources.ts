@@ -18,6 +18,6 @@ export const publishedSource = (name: string, open: (options: { signal?: AbortSi
   name,
   async open (query, options) {
     const index = await open(options)
-    return { stream: index.stream(query), documents: index.manifest.documents, madeAt: index.manifest.time * SECOND_MS }
+    return { stream: index.stream(query, options), documents: index.manifest.documents, madeAt: index.manifest.time * SECOND_MS }
   }
 })

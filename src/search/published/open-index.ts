@@ -1,12 +1,12 @@
 import type { ProfileId } from '../../identity/profile-id.ts'
 import { SECOND_MS } from '../../limits.ts'
 import type { ProfileDocument } from '../../profile/document.ts'
-import { untilAborted } from '../../until-aborted.ts'
 import { DEFAULT_PAGE_HITS, checkPageLimit, type PageOptions } from '../engine/answer-page.ts'
 import { createBlockCache, type BlockCache } from '../engine/block-cache.ts'
-import { QueryStopped, createBlockSource, type BlockSource } from '../engine/block-source.ts'
+import { MAX_QUERY_BLOCKS, MAX_QUERY_FETCHED_BYTES, createBlockSource } from '../engine/block-source.ts'
 import { openHitStream } from '../engine/hit-stream.ts'
-import type { HitStream, SearchAnswer } from '../engine/search-answer.ts'
+import { MAX_FALSE_HITS, type HitStream, type SearchAnswer } from '../engine/search-answer.ts'
+import { MAX_INDEXED_DOCUMENT_BYTES } from '../query/profile-terms.ts'
 import { parseQuery, type Query, type QueryFilters } from '../query/query.ts'
 import type { Coverage } from './coverage.ts'
 import { findIndex, hintsOf, readCoverage, type FindIndexOptions, type IndexVersion } from './find-index.ts'
@@ -22,8 +22,13 @@ export interface OpenIndexOptions extends FindIndexOptions {
 
 /** A published index, at one version: every block is checked by its hash, every hit by its owner's signature. */
 export interface PublishedIndex extends IndexVersion {
-  /** Hits as far as they are taken, within the limits of one query: 128 blocks, 1 MiB. @throws InvalidCursorError for a cursor of another version */
-  stream(query: Query, options?: { cursor?: string }): HitStream
+  /**
+   * Hits as far as they are taken, within the limits of one query: 128 blocks, 1 MiB.
+   *
+   * @param options `deadline` ends it with what has come. `passedOver`: documents that are read and not shown, as on the pages before; each may cost one block more
+   * @throws InvalidCursorError for a cursor of another version
+   */
+  stream(query: Query, options?: { cursor?: string; deadline?: AbortSignal; passedOver?: number }): HitStream
   /**
    * One page. Its cursor is a place in this version, where the next page goes on without reading the first again.
    * What comes too late is left out; the report says that the search was stopped.
@@ -47,14 +52,21 @@ export const openIndex = async (id: ProfileId, options: OpenIndexOptions): Promi
 export const indexAt = (version: IndexVersion, { blocks, hints, cache = createBlockCache(), judge }: Pick<OpenIndexOptions, 'blocks' | 'hints' | 'cache' | 'judge'>): PublishedIndex => {
   const { manifest, cid } = version
   const where = hintsOf(manifest, hints)
-  const source = (): BlockSource => createBlockSource({ blocks, verify: 'signature', cache, hints: where })
-  const open = (query: Query, source: BlockSource, cursor: string | undefined): HitStream => openHitStream({ segments: manifest.segments, query, source, head: cid.toString(), cursor, judge })
+  const stream: PublishedIndex['stream'] = (query, { cursor, deadline, passedOver = 0 } = {}) => openHitStream({
+    segments: manifest.segments,
+    query,
+    source: createBlockSource({ blocks, verify: 'signature', cache, hints: where, deadline, maxBlocks: MAX_QUERY_BLOCKS + passedOver, maxBytes: MAX_QUERY_FETCHED_BYTES + passedOver * MAX_INDEXED_DOCUMENT_BYTES }),
+    head: cid.toString(),
+    cursor,
+    maxFalseHits: MAX_FALSE_HITS,
+    judge
+  })
   return {
     ...version,
-    stream: (query, { cursor } = {}) => open(query, source(), cursor),
+    stream,
     async search (text, { limit = DEFAULT_PAGE_HITS, cursor, timeoutMs = QUERY_TIMEOUT_MS, signal, ...filters } = {}) {
       checkPageLimit(limit)
-      const opened = open(parseQuery(text, filters), endingAt(AbortSignal.timeout(timeoutMs), source()), cursor)
+      const opened = stream(parseQuery(text, filters), { cursor, deadline: AbortSignal.timeout(timeoutMs) })
       const hits = await opened.take(limit, { signal })
       const next = opened.cursor()
       return { hits, report: opened.report, ...(next === undefined ? {} : { cursor: next }) }
@@ -62,17 +74,3 @@ export const indexAt = (version: IndexVersion, { blocks, hints, cache = createBl
     coverage: ({ signal } = {}) => readCoverage(version, { blocks, hints, signal })
   }
 }
-
-/** `source` until `deadline`; what a query has found by then stands. */
-const endingAt = (deadline: AbortSignal, source: BlockSource): BlockSource => ({
-  work: source.work,
-  async read (needs, { signal } = {}) {
-    const until = signal ? AbortSignal.any([signal, deadline]) : deadline
-    try {
-      return await untilAborted(source.read(needs, { signal: until }), until)
-    } catch (error) {
-      if (deadline.aborted && !signal?.aborted) throw new QueryStopped('time')
-      throw error
-    }
-  }
-})
