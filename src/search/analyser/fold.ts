@@ -1,3 +1,5 @@
+import { isWordCharacter } from './word-characters.ts'
+
 /** What the analyser makes of a text is part of the format of an index: with any change here this number rises, and every index is built anew. */
 export const ANALYSER_VERSION = 1
 
@@ -11,7 +13,7 @@ export const foldText = (text: string): string => (isLowerAscii(text) ? text : f
 const foldUnicode = (text: string): string => {
   let folded = ''
   let base = 0
-  for (const character of text.normalize('NFKD').toLowerCase()) {
+  for (const character of Array.from(text, known).join('').normalize('NFKD').toLowerCase()) {
     const codePoint = character.codePointAt(0)!
     if (codePoint >= 0x80 && isMarkThatFalls(codePoint)) {
       if (base !== 0 && !losesMarks(base)) folded += character
@@ -29,6 +31,18 @@ const foldUnicode = (text: string): string => {
   }
   return folded.normalize('NFC')
 }
+
+/**
+ * A space instead of what decomposes otherwise, or not at all, where a runtime has another version of Unicode: only what is a letter, mark or digit in 15.0 goes on, what falls, and signs with letters in them that no version will change.
+ */
+const known = (character: string): string => {
+  const codePoint = character.codePointAt(0)!
+  return codePoint < 0x80 || isWordCharacter(codePoint) || isInvisible(codePoint) || isApostrophe(codePoint) || isLetteredSign(codePoint) ? character : ' '
+}
+
+/** ℃, ⓐ, ㎏, 🄰: blocks of signs that decompose into letters, all of them assigned long before 15.0. */
+const isLetteredSign = (codePoint: number): boolean =>
+  (codePoint >= 0x2100 && codePoint <= 0x214f) || (codePoint >= 0x2460 && codePoint <= 0x24ff) || (codePoint >= 0x3220 && codePoint <= 0x33ff) || (codePoint >= 0x1f100 && codePoint <= 0x1f1ad)
 
 /** Nothing to fold: the usual word of a query, and of a profile after the first fold. */
 const isLowerAscii = (text: string): boolean => {

@@ -1,7 +1,7 @@
 /**
  * The most frequent English given names, each with its usual short forms, the most frequent first.
  *
- * Derived from the hand-made list of Carlton Northern and Nick Crews, nicknames 1.0.1, Apache-2.0 (https://github.com/carltonnorthern/nicknames), ordered by the frequencies of the 1990 census of the United States, public domain.
+ * Derived (`licenses/nicknames.txt`) from the hand-made list of Carlton Northern and Nick Crews, nicknames 1.0.1, Apache-2.0 (https://github.com/carltonnorthern/nicknames), ordered by the frequencies of the 1990 census of the United States, public domain.
  */
 const NICKNAMES =
   'aaron erin ronnie ron|ada addy adie|adrian rian|agnes inez nessa aggy|alan al|albert al bert|alex al|alexander alex sandy al alec|alfred fred al freddy|alice lisa elsie allie|' +

@@ -48,12 +48,13 @@ export interface Query {
  */
 export const parseQuery = (text: string, { tags = [], near, kind, lang }: QueryFilters = {}): Query => {
   if (typeof text !== 'string') throw new InvalidQueryError('it is not text')
+  if (!Array.isArray(tags)) throw new InvalidQueryError('tags are no list')
   checkLimit('query bytes', MAX_QUERY_BYTES, utf8Length(text))
   checkLimit('query tags', MAX_QUERY_TAGS, tags.length)
   const runs = runsOf(text)
   checkLimit('query terms', MAX_QUERY_TERMS, runs.length)
   const words = [...new Set(runs.flatMap((run) => (run.bigrams ? wholeBigrams(run.text) : [run.text])))]
-  const hasFilter = tags.length > 0 || near !== undefined || kind !== undefined || lang !== undefined
+  const hasFilter = tags.length > 0 || Boolean(near) || kind !== undefined || lang !== undefined
   if (words.length === 0 && text.trim() !== '') throw new InvalidQueryError('there is no letter and no digit in it')
   if (words.length === 0 && !hasFilter) throw new InvalidQueryError('it is empty')
   if (words.length > 0 && !runs.some((run) => run.bigrams || run.text.length > 1)) throw new InvalidQueryError('a word of one letter would find everybody; type two')

@@ -16,6 +16,11 @@ describe('folding', () => {
     expect(foldText(text)).toBe(folded)
   })
 
+  it('parts words at what Unicode 15.0 does not know, whatever this runtime decomposes it to', () => {
+    for (const unknown of ['\u{1ccd6}', '\u{1ccf9}', '\ua7cb', '\ua7d2', '\ua7dc', '\ua7f1']) expect(wordsOf(`a${unknown}b`)).toEqual(['a', 'b'])
+    expect(wordsOf('ⓐⓓⓐ 🄰🄳🄰 ㎏')).toEqual(['ada', 'ada', 'kg'])
+  })
+
   it('keeps marks that make another word in scripts that are not written with accents', () => {
     for (const [a, b] of [['कि', 'की'], ['ก้า', 'กา'], ['が', 'か'], ['ハ', 'バ']]) expect(foldText(a!)).not.toBe(foldText(b!))
   })

@@ -29,10 +29,14 @@ describe('a query', () => {
   })
 
   it.each([
-    [{ tags: ['!'] }, 'INVALID_QUERY'], [{ tags: [7] }, 'INVALID_QUERY'], [{ tags: Array.from({ length: 17 }, () => 'tea') }, 'LIMIT_EXCEEDED'], [{ tags: ['x'.repeat(257)] }, 'LIMIT_EXCEEDED'], [{ kind: '' }, 'INVALID_QUERY'], [{ lang: '\ud800' }, 'INVALID_QUERY'],
+    [{ tags: 'chess' }, 'INVALID_QUERY'], [{ tags: ['!'] }, 'INVALID_QUERY'], [{ tags: [7] }, 'INVALID_QUERY'], [{ tags: Array.from({ length: 17 }, () => 'tea') }, 'LIMIT_EXCEEDED'], [{ tags: ['x'.repeat(257)] }, 'LIMIT_EXCEEDED'], [{ kind: '' }, 'INVALID_QUERY'], [{ lang: '\ud800' }, 'INVALID_QUERY'],
     [{ near: { lat: 91, lon: 0, radiusMetres: 1 } }, 'INVALID_QUERY'], [{ near: { lat: Number.NaN, lon: 0, radiusMetres: 1 } }, 'INVALID_QUERY'], [{ near: { lat: 0, lon: 0, radiusMetres: 0 } }, 'INVALID_QUERY'], [{ near: { lat: 0, lon: 0, radiusMetres: Number.POSITIVE_INFINITY } }, 'INVALID_QUERY']
   ])('with the filter %j is refused with a code', (filters, code) => {
     expect(codeOf('ada', filters)).toBe(code)
+  })
+
+  it('is empty where its filter says nothing', () => {
+    expect(codeOf('', { near: null })).toBe('INVALID_QUERY')
   })
 
   it('may be empty where there is a filter', () => {
