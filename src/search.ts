@@ -27,3 +27,4 @@ export { QUERY_TIMEOUT_MS, searchIndexes, type CoverageReport, type FederatedAns
 export type { OpenedSource, SearchSource, SourceState } from './search/federation/source-lane.ts'
 export { localSource, publishedSource } from './search/federation/sources.ts'
 export { highlightsOf, type Highlight } from './search/query/highlight.ts'
+export { decodeSearchAnswer, type AnsweredHit, type HomeSearchAnswer } from './hosting/search-answer.ts'

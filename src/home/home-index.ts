@@ -5,6 +5,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../limits.ts'
 import type { NameRouter } from '../naming/name-router.ts'
 import { openLocalIndex, type LocalIndex } from '../search/local/local-index.ts'
 import { createCoverageCounter } from '../search/published/count-coverage.ts'
+import { MAX_PROVIDERS } from '../search/published/manifest.ts'
 import { publishedRecord } from '../search/published/published-record.ts'
 import { publishIndex } from '../search/published/publish.ts'
 import { releaseSuperseded } from '../search/published/release.ts'
@@ -18,7 +19,6 @@ import { isFound, type Hosting } from './hosting.ts'
 export const INDEX_MS = 10 * MINUTE_MS
 /** Routers forget: the record is given to them again so often, changed or not. */
 const ANNOUNCE_MS = 4 * HOUR_MS
-const MAX_PROVIDERS = 16
 
 export interface HomeIndexParts {
   /** That of the client; the index keeps itself below `home/search/`, and reads marks below `home/unindexed/`. */

@@ -15,8 +15,6 @@ import { oneLine } from '../printable.ts'
 import { openNamedIndex } from '../search-sources.ts'
 import type { Session } from '../session.ts'
 
-const MAX_PROVIDERS = 16
-
 export const searchIndex: Command = {
   name: 'index',
   usage: 'publish|audit NAME',
@@ -45,7 +43,7 @@ audit reads a whole index, verifies every profile in it, builds it anew and says
 const publish = async (session: Session): Promise<void> => {
   const { output, signal } = session
   const persona = await session.persona()
-  const [{ publishIndex, countCoverage, releaseSuperseded }, mercury] = await Promise.all([import('../../search.ts'), session.open({ speaksFor: persona, sends: true })])
+  const [{ MAX_PROVIDERS, publishIndex, countCoverage, releaseSuperseded }, mercury] = await Promise.all([import('../../search.ts'), session.open({ speaksFor: persona, sends: true })])
   const signer = await createSigner(persona.leaves.searchIndex)
   await output.progress('indexing what this device keeps …')
   const snapshot = await mercury.index.snapshot({ signal })

@@ -1,12 +1,17 @@
 import { expect, it } from 'vitest'
 import { createKeptHeads } from '../../../src/client/profile-heads.ts'
-import { createMemoryStore, createLocalRouter, type KeyValueStore } from '../../../src/index.ts'
+import { LimitError, createMemoryStore, createLocalRouter, createSigner, type KeyValueStore } from '../../../src/index.ts'
 import { HOUR_MS } from '../../../src/limits.ts'
+import { answerPage } from '../../../src/search/engine/answer-page.ts'
+import { createBlockSource } from '../../../src/search/engine/block-source.ts'
 import { InvalidCursorError } from '../../../src/search/engine/cursor.ts'
+import { openHitStream } from '../../../src/search/engine/hit-stream.ts'
 import { searchIndexes } from '../../../src/search/federation/search-indexes.ts'
 import { localSource } from '../../../src/search/federation/sources.ts'
 import { openLocalIndex, type LocalIndex } from '../../../src/search/local/local-index.ts'
 import { createPrefixStore } from '../../../src/store/prefix-store.ts'
+import { parseQuery } from '../../../src/search/query/query.ts'
+import { buildIndex, smallPeople } from '../engine/small-index.ts'
 import { openDevice, openWorld, signerOf } from '../../client/world.ts'
 
 const indexOver = (state: KeyValueStore, options: { clock?: () => number } = {}): LocalIndex => openLocalIndex({ state, ...createKeptHeads(state), ...options })
@@ -207,4 +212,35 @@ it('counts facets over all matches', async () => {
   for (let seed = 1; seed <= 6; seed++) await profiles.publish({ name: `Ada N${seed}x`, tags: seed % 2 === 0 ? ['chess', 'tea'] : ['chess'], lang: 'en', listed: true }, await signerOf(seed), { wait: 'local' })
   const { facets } = await index.search('ada', { limit: 1, facets: true })
   expect(facets).toEqual({ tags: [{ value: 'chess', count: 6 }, { value: 'tea', count: 3 }], kinds: [{ value: 'persona', count: 6 }], langs: [{ value: 'en', count: 6 }], atLeast: false })
+})
+
+it('looks through 256 changes one by one, and writes 257 into the index first', async () => {
+  const { profiles, state } = openDevice({ routers: [createLocalRouter(createMemoryStore())] })
+  const index = indexOver(state)
+  await profiles.publish({ name: 'Alice Liddell', listed: true }, await signerOf(1), { wait: 'local' })
+  await index.refresh()
+  const head = await state.get(`unindexed/${(await signerOf(1)).id}`)
+  expect(head).toBeUndefined()
+  const ids = await Promise.all(Array.from({ length: 257 }, async (_, i) => (await createSigner(Uint8Array.from({ length: 32 }, (_, at) => (at < 2 ? (i >> (8 * at)) & 0xff : 5)))).id))
+  for (const id of ids.slice(1)) await state.put(`unindexed/${id}`, Uint8Array.of(1))
+  await index.search('alice')
+  expect((await index.status()).pending).toBe(256)
+  await state.put(`unindexed/${ids[0]!}`, Uint8Array.of(1))
+  await index.search('alice')
+  expect((await index.status()).pending).toBe(0)
+})
+
+it('shows 1,000 hits in all, 100 a page, and no more', async () => {
+  const { live, ...built } = await buildIndex(smallPeople(1_500))
+  const stream = () => openHitStream({ segments: built.segments, query: parseQuery('', { kind: 'persona' }), source: createBlockSource({ blocks: built.blocks, verify: 'hash', maxBlocks: 10_000, maxBytes: 1e9 }), head: 'h' })
+  let shown = 0
+  let cursor: string | undefined
+  do {
+    const page = await answerPage(stream(), { limit: 100, ...(cursor === undefined ? {} : { cursor }) })
+    shown += page.hits.length
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  expect([shown, live.length]).toEqual([1_000, 1_500])
+  await expect(answerPage(stream(), { limit: 101 })).rejects.toThrow(LimitError)
+  await expect(answerPage(stream(), { limit: 0 })).rejects.toThrow(LimitError)
 })

@@ -51,3 +51,9 @@ describe('a query', () => {
     }), { numRuns: 3_000 })
   })
 })
+
+it('is taken at its limits: 256 bytes, 16 words, 16 tags of 256 bytes', () => {
+  expect(parseQuery('x'.repeat(256)).words.length).toBe(1)
+  expect(parseQuery(Array.from({ length: 16 }, (_, i) => `w${i}`).join(' ')).words.length).toBe(16)
+  expect(parseQuery('', { tags: Array.from({ length: 16 }, () => 'x'.repeat(256)) }).tags.length).toBe(16)
+})
