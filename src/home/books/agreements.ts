@@ -73,10 +73,10 @@ export class Agreements {
     const { store, clock, home, settings, vouchers } = this.parts
     const { persona, next } = request
     const peer = request.peer === undefined ? undefined : readPeer(request.peer)
-    const known = await this.judge(request, { signal })
-    if (known) {
+    const { held } = await this.judge(request, { signal })
+    if (held) {
       await changing(() => store.batch(note?.operations ?? [], { signal }), { note, signal })
-      return { entry: known, isNew: false }
+      return { entry: held, isNew: false }
     }
     const voucher = settings.policy === 'invitation' ? await this.requireVoucher(request.voucher) : undefined
     const now = clock()
@@ -86,12 +86,11 @@ export class Agreements {
     const { sig } = await acceptHosting({ persona, since, until, next }, home)
     const isKept = await this.parts.isKept(persona)
     return this.lock(COUNT, () => changing(async () => {
-      const faster = await this.judge(request, { signal })
+      const { held: faster, before, witness } = await this.judge(request, { signal })
       if (faster) {
         await store.batch(note?.operations ?? [], { signal })
         return { entry: faster, isNew: false }
       }
-      const before = await this.read(persona, { signal })
       const entry: AgreementEntry = {
         ...lasting(before?.entry, isKept),
         state: 'offered',
@@ -103,7 +102,6 @@ export class Agreements {
         due: Math.min(now + settings.offerHours * HOUR_MS, until === undefined ? Infinity : until * SECOND_MS),
         ...(peer === undefined ? {} : { peer })
       }
-      const witness = await store.get(witnessKey(persona), { signal })
       await store.batch([
         ...changeAgreement(persona, before, entry),
         ...await this.countOf(before?.entry, entry, { signal }),
@@ -215,18 +213,20 @@ export class Agreements {
     }
   }
 
-  /** Whoever may not have an agreement, is told why. @returns the one that is there */
-  private async judge ({ persona, next, terms }: AgreementRequest, options: BookOptions): Promise<AgreementEntry | undefined> {
+  /** Whoever may not have an agreement, is told why. @returns the agreement that he has, and what was read: a batch that rests on this judgement is conditional on both */
+  private async judge ({ persona, next, terms }: AgreementRequest, options: BookOptions): Promise<{ held: AgreementEntry | undefined; before: ReadAgreement | undefined; witness: Uint8Array | undefined }> {
     const { store, settings } = this.parts
     const [found, ban, witness] = await Promise.all([this.read(persona, options), store.get(banKey(persona), options), store.get(witnessKey(persona), options)])
     if (ban) throw new MercuryError('BANNED', 'this home does not host this profile')
-    if (witness && !isSameNext(decodeWitness(witness), next)) throw new MercuryError('PLEDGE_CONTESTED', 'this home has witnessed another pledge of this profile, and never a second one')
+    // Another process may have written the agreement between the reads, and with it the witness.
+    const pledged = witness ? decodeWitness(witness) : isHeld(found?.entry) ? found!.entry.next : undefined
+    if (pledged !== undefined && !isSameNext(pledged, next)) throw new MercuryError('PLEDGE_CONTESTED', 'this home has witnessed another pledge of this profile, and never a second one')
     if (found?.entry.gone) throw new MercuryError('GONE', 'this profile was removed for good')
     if (found?.entry.leaving) throw new MercuryError('LEAVING', 'what was here of this profile is being removed; try again in a minute')
-    if (found && isHeld(found.entry)) return found.entry
+    if (found && isHeld(found.entry)) return { held: found.entry, before: found, witness }
     if (settings.policy === 'closed') throw new MercuryError('HOME_CLOSED', 'this home takes nobody')
     if (settings.terms !== undefined && !(terms && isSameNext(terms, termsDigest(settings.terms)))) throw new MercuryError('TERMS_CHANGED', 'whoever joins agrees to the terms of this home as they are now; read them and name their digest')
-    return undefined
+    return { held: undefined, before: found, witness }
   }
 
   private async requireVoucher (voucher: string | undefined): Promise<VerifiedInvitation> {

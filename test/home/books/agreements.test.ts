@@ -138,6 +138,27 @@ describe('a pledge', () => {
     await expect(books.agreements.offer(requestOf(alice))).rejects.toMatchObject({ code: 'PLEDGE_CONTESTED' })
   })
 
+  test('is one, before whichever read of one process another one is faster', async () => {
+    const [alice, thief] = [await signerOf(2), await pledgedElsewhere(2)]
+    for (let reads = 1, interrupted = true; interrupted; reads++) {
+      const state = createMemoryStore()
+      const rival = await openBooks({ state })
+      interrupted = false
+      let left = reads
+      const slow = await openBooks({ state: { ...state, get: async (key, options) => {
+        if (--left === 0) {
+          interrupted = true
+          await rival.agreements.offer(requestOf(thief))
+        }
+        return state.get(key, options)
+      } } })
+      const outcome = await slow.agreements.offer(requestOf(alice)).then(() => 'offered', (error) => error.code)
+      expect([reads, outcome]).toEqual([reads, interrupted ? 'PLEDGE_CONTESTED' : 'offered'])
+      const { entry } = (await rival.agreements.read(alice.id))!
+      expect(entry.next).toEqual((interrupted ? thief : alice).pledge!.next)
+    }
+  })
+
   test('is one of two that race, in two processes over one state', async () => {
     for (let round = 0; round < 20; round++) {
       const state = createMemoryStore()
