@@ -11,7 +11,9 @@ import type { Figure, Report } from '../report.ts'
 import { datasetBytes } from './dataset.ts'
 
 const SEED = 68
-/** The smallest level takes so many; with single edits between them, it is measured at all its fillings. */
+/** The level in the middle is half full: it takes twice as many. */
+const MIDDLE_EDITS = 10_240
+/** The smallest level takes half as many; with single edits between them, it is measured at all its fillings. */
 const FILLING_EDITS = 1_100
 const EDITS_BETWEEN = 20
 const MANY_EDITS = 1_000
@@ -35,6 +37,7 @@ export const measureEdits = async (count: number): Promise<Pick<Report, 'figures
     const { segments } = await index.snapshot()
     return { edits, bytes: written.take(), smallest: segments.at(-1)!.documents }
   }
+  await write(Math.min(MIDDLE_EDITS, count >> 2))
   const writes: Write[] = []
   for (let edits = 0; edits < FILLING_EDITS; edits += 1 + EDITS_BETWEEN) writes.push(await write(EDITS_BETWEEN), await write(1))
   const isMerge = ({ smallest }: Write, i: number): boolean => i > 0 && smallest < writes[i - 1]!.smallest

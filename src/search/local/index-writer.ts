@@ -21,7 +21,7 @@ import { isOf, type IndexableProfile } from './heads.ts'
 import type { LocalHead, LocalSegment } from './local-head.ts'
 
 /** The most profiles of each level; a segment that outgrows its level is merged into the next. */
-const LEVELS = [1_024, 65_536, Number.POSITIVE_INFINITY] as const
+const LEVELS = [512, 20_480, Number.POSITIVE_INFINITY] as const
 /** A segment of which more is dead is written anew, and one whose dead are older. */
 const MAX_DEAD_SHARE = 0.05
 const MAX_DEAD_AGE_MS = 30 * DAY_MS
