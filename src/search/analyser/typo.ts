@@ -20,6 +20,12 @@ export const typoVariants = (word: string): string[] => {
   return [...variants]
 }
 
+/** Those of {@link typoVariants} of which a word and one that differs in its first character, whether it has that or not, share one. */
+export const firstTypoVariants = (word: string): string[] => {
+  const characters = Array.from(word).slice(0, VARIANT_CHARACTERS)
+  return [characters.slice(1).join(''), characters.slice(0, VARIANT_CHARACTERS - 1).join('')]
+}
+
 export const takesTypos = (word: string): boolean => !isBigramWord(word) && (word.length >= 2 * MIN_TYPO_CHARACTERS || Array.from(word).length >= MIN_TYPO_CHARACTERS)
 
 /** Whether one insertion, deletion, replacement or swap of neighbours, no more and no less, makes one word of the other. */

@@ -14,7 +14,7 @@ import { deadAmong } from '../segment/tombstones.ts'
 import { QueryStopped, runReading, type BlockSource } from './block-source.ts'
 import { ClassScan } from './class-scan.ts'
 import { decodeCursor, encodeCursor, type Position } from './cursor.ts'
-import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, withWordExactly, type KeyChoice, type Way } from './query-plan.ts'
+import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, withWordExactly, type KeyChoice, type SlipKeys, type Way } from './query-plan.ts'
 import { falseHits, type DroppedHits, type Hit, type HitStream, type QueryReport } from './search-answer.ts'
 import { SegmentKeys, findInAll } from './segment-keys.ts'
 
@@ -51,6 +51,12 @@ interface Candidate {
   readonly document: NumberedDocument
 }
 
+/** The ways of the two classes of slips. */
+interface SlipWays {
+  readonly exact: readonly Way[]
+  readonly any: readonly Way[]
+}
+
 class SegmentHitStream implements HitStream {
   private readonly query: Query
   private readonly source: BlockSource
@@ -64,7 +70,7 @@ class SegmentHitStream implements HitStream {
   private waiting: Candidate[] = []
   private continued: KeyChoice | undefined
   private lookedUp = false
-  private typoWays: { exact: readonly Way[]; any: readonly Way[] } | undefined
+  private typoWays: SlipWays | undefined
   private readAt: number
   private scans: ClassScan[] | undefined
   private position: { class: number; numbers: number[]; named: boolean }
@@ -230,12 +236,12 @@ class SegmentHitStream implements HitStream {
   private * lookUp (): Reading<void> {
     const start = scannedStart(this.query)
     const keys = AT_ONCE.filter((matchClass) => start === undefined || matchClass !== 'name-prefix').flatMap((matchClass) => waysOf(matchClass, this.query, undefined)).flat(2).concat(this.filters.flat())
-    const typoKeys = this.query.words.length === 1 ? typoKeysOf(this.query).flatMap(({ keys }) => keys) : []
+    const slips = this.query.words.length === 1 ? typoKeysOf(this.query) : []
     const scanned = new Set<string>()
     let complete = true
     yield * readTogether(this.keys.flatMap((each) => [
-      each.find(keys),
-      each.approach(typoKeys),
+      each.find([...keys, ...slips.flatMap(({ keysOfFirst }) => keysOfFirst)]),
+      each.approach(slips.flatMap(({ keys }) => keys)),
       ...(start === undefined ? [] : [(function * (): Reading<void> {
         const found = yield * each.scan(start, (key) => nameWordOf(key) !== undefined)
         if (!found) complete = false
@@ -252,17 +258,23 @@ class SegmentHitStream implements HitStream {
   /** Which words of names a word of the query may be a slip of: the most frequent ones in all segments. */
   private * findTypoWays (): Reading<void> {
     if (this.typoWays) return
+    const slips = typoKeysOf(this.query)
+    const first = keysOfWays(this.slipWays(slips))
+    yield * readTogether(this.keys.flatMap((each) => [each.find(slips.flatMap(({ keys }) => keys)), each.approach(first)]))
+    this.typoWays = this.slipWays(slips)
+    // What the second class needs stands beside what the first does.
+    yield * findInAll(this.keys, keysOfWays(this.typoWays))
+  }
+
+  /** As far as the keys of slips were looked up. */
+  private slipWays (slips: readonly SlipKeys[]): SlipWays {
     const { words, form } = this.query
-    const typos = typoKeysOf(this.query)
-    yield * findInAll(this.keys, typos.flatMap(({ keys }) => keys))
     const max = words.length > 1 ? MAX_MEANT_BESIDE_OTHERS : MAX_MEANT_WORDS
-    const meant = typos.map(({ word, keys }) => ({ word, others: meantWords(this.keys, word, keys).slice(0, max) }))
-    this.typoWays = {
+    const meant = slips.map(({ word, keys }) => ({ word, others: meantWords(this.keys, word, keys).slice(0, max) }))
+    return {
       exact: meant.flatMap(({ word, others }) => withWordExactly(form, word, others)),
       any: meant.flatMap(({ word, others }) => withWord(words, word, others))
     }
-    // What the second class needs stands beside what the first does.
-    yield * findInAll(this.keys, [...this.typoWays.exact, ...this.typoWays.any].flat(2))
   }
 
   private waysOf (matchClass: MatchClass): readonly Way[] {
@@ -345,6 +357,8 @@ const leastOf = (scans: readonly ClassScan[]): number | undefined => {
   }
   return least
 }
+
+const keysOfWays = ({ exact, any }: SlipWays): readonly string[] => [...exact, ...any].flat(2)
 
 /** The words of names that `word` may be a slip of, the most frequent first. */
 const meantWords = (all: readonly SegmentKeys[], word: string, typoKeys: readonly string[]): readonly string[] => {

@@ -1,6 +1,6 @@
 import { cellsNear } from '../analyser/geo-cell.ts'
 import { expandNickname } from '../analyser/nicknames.ts'
-import { takesTypos, typoVariants } from '../analyser/typo.ts'
+import { firstTypoVariants, takesTypos, typoVariants } from '../analyser/typo.ts'
 import { isBigramWord } from '../analyser/words.ts'
 import { MAX_PREFIX_CHARACTERS, formKey, geoKey, kindKey, langKey, typoKey, wordKey } from '../query/keys.ts'
 import { MAX_REPLACED_WORDS, withReplaced } from '../query/match.ts'
@@ -56,9 +56,16 @@ export const filtersOf = ({ tags, near, kind, lang }: Query): readonly KeyChoice
 /** Of a pair also its first character: the last of a run, where the profile has a space between the two. */
 const tagKeysOf = (word: string): KeyChoice => [...new Set(isBigramWord(word) ? [word, String.fromCodePoint(word.codePointAt(0)!)] : [word])].map((each) => wordKey(each, 'tag'))
 
-/** The keys under which words that a word of the query may be a slip of are listed. */
-export const typoKeysOf = ({ words }: Query): readonly { word: string; keys: readonly string[] }[] =>
-  words.length > MAX_REPLACED_WORDS ? [] : words.filter(takesTypos).map((word) => ({ word, keys: typoVariants(word).map(typoKey) }))
+/** The keys under which words that `word` may be a slip of are listed. */
+export interface SlipKeys {
+  readonly word: string
+  readonly keys: readonly string[]
+  /** Those of `keys` under which a word of another first letter stands, which is far away from all others. */
+  readonly keysOfFirst: readonly string[]
+}
+
+export const typoKeysOf = ({ words }: Query): readonly SlipKeys[] =>
+  words.length > MAX_REPLACED_WORDS ? [] : words.filter(takesTypos).map((word) => ({ word, keys: typoVariants(word).map(typoKey), keysOfFirst: firstTypoVariants(word).map(typoKey) }))
 
 /** The longest prefix key there is for a beginning. */
 const prefixKeyOf = (word: string): string => wordKey(Array.from(word).slice(0, MAX_PREFIX_CHARACTERS).join(''), 'prefix')

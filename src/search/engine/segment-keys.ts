@@ -1,5 +1,5 @@
 import { readTogether, type Reading } from '../reading.ts'
-import { findKeys, readNodesOf, scanKeys } from '../segment/find-keys.ts'
+import { findKeys, readNodesOf, scanKeys, type KnownBlocks } from '../segment/find-keys.ts'
 import type { KeyEntry, NumberedDocument } from '../segment/leaf.ts'
 import type { Segment } from '../segment/segment.ts'
 import { EntryNumbers } from './entry-numbers.ts'
@@ -9,6 +9,7 @@ export class SegmentKeys {
   readonly segment: Segment
   private readonly numbersByKey = new Map<string, EntryNumbers | undefined>()
   private readonly entriesByKey = new Map<string, KeyEntry | undefined>()
+  private readonly known: KnownBlocks = new Map()
   /** Documents of which a leaf or the table has told. */
   readonly documentByNumber = new Map<number, NumberedDocument>()
 
@@ -20,7 +21,7 @@ export class SegmentKeys {
   * find (keys: Iterable<string>): Reading<void> {
     const missing = [...new Set(keys)].filter((key) => !this.entriesByKey.has(key))
     if (missing.length === 0) return
-    const entries = yield * findKeys(this.segment, missing)
+    const entries = yield * findKeys(this.segment, missing, this.known)
     for (const [i, key] of missing.entries()) this.learn(key, entries[i])
   }
 
@@ -33,7 +34,7 @@ export class SegmentKeys {
 
   /** Reads the nodes above `keys`, so that their leaves are a round nearer. */
   * approach (keys: readonly string[]): Reading<void> {
-    yield * readNodesOf(this.segment, keys)
+    yield * readNodesOf(this.segment, keys, this.known)
   }
 
   entry (key: string): KeyEntry | undefined {

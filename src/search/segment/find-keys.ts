@@ -6,29 +6,32 @@ import { childOf, parseNode, type KeyNode } from './node.ts'
 import { decodePostings, type PostingBlock } from './postings.ts'
 import type { Segment } from './segment.ts'
 
+/** Blocks of a tree that were read, by CID: they are not asked for again, not even in a round that costs nothing. */
+export type KnownBlocks = Map<string, IndexBlock>
+
 /** What a segment knows of each of `keys`: one round for each level of its tree, whatever their number. @throws InvalidIndexBlockError */
-export function * findKeys (segment: Segment, keys: readonly string[]): Reading<readonly (KeyEntry | undefined)[]> {
-  const leaves = yield * descend(segment, keys, 0)
+export function * findKeys (segment: Segment, keys: readonly string[], known: KnownBlocks = new Map()): Reading<readonly (KeyEntry | undefined)[]> {
+  const leaves = yield * descend(segment, keys, 0, known)
   return keys.map((key, i) => entryIn(parseLeaf(leaves[i]!, segment.documents), key))
 }
 
 /** Reads the nodes above the leaves of `keys`, for a look-up that may follow. */
-export function * readNodesOf (segment: Segment, keys: readonly string[]): Reading<void> {
-  yield * descend(segment, keys, 1)
+export function * readNodesOf (segment: Segment, keys: readonly string[], known: KnownBlocks): Reading<void> {
+  yield * descend(segment, keys, 1, known)
 }
 
 /** For each key the block of `level` below which it would be. */
-function * descend (segment: Segment, keys: readonly string[], to: number): Reading<readonly IndexBlock[]> {
+function * descend (segment: Segment, keys: readonly string[], to: number, known: KnownBlocks): Reading<readonly IndexBlock[]> {
   let blocks: readonly IndexBlock[] = keys.map(() => segment.keys)
   for (let level = parseNode(segment.keys).level; level > to; level--) {
     const children = keys.map((key, i) => {
       const node = nodeAt(blocks[i]!, level)
       return node.children[childOf(node, key)]!
     })
-    const unique = new Map(children.map((cid) => [cid.toString(), cid]))
-    const found = yield * readIndexBlocks([...unique.values()])
-    const byCid = new Map([...unique.keys()].map((name, i) => [name, found[i]!]))
-    blocks = children.map((cid) => byCid.get(cid.toString())!)
+    const missing = new Map(children.map((cid) => [cid.toString(), cid] as const).filter(([name]) => !known.has(name)))
+    const found = yield * readIndexBlocks([...missing.values()])
+    for (const [i, name] of [...missing.keys()].entries()) known.set(name, found[i]!)
+    blocks = children.map((cid) => known.get(cid.toString())!)
   }
   return blocks
 }
