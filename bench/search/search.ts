@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { Figure, Report, Table } from '../report.ts'
+import { measureInBrowser } from './browser.ts'
 import { buildIndex, type BuiltIndex } from './built-index.ts'
 import { searchCodeBytes } from './code-size.ts'
 import { coldTable, costTable, measureCold, measureFts5Pages, shareOfCosts, stoppedQueries, type ColdCosts, type Fts5Costs } from './cold.ts'
@@ -20,7 +21,7 @@ const MILLION = 1_000_000
 const KIB = 1_024
 /** Of a large index, so many of its newest profiles are in smaller segments. */
 const LEVELS = [20_000, 500]
-const PARTS = ['quality', 'cold', 'local', 'edits'] as const
+const PARTS = ['quality', 'cold', 'browser', 'local', 'edits'] as const
 
 type Part = Pick<Report, 'figures' | 'notes'> & { readonly tables: readonly Table[] }
 
@@ -31,6 +32,7 @@ export const run = async ({ million = false }: { million?: boolean } = {}): Prom
   // Answers are looked for among all profiles, which takes as long for a million as for a hundred thousand twice over: the usual set tells as much.
   if (wanted.includes('quality')) parts.push(await measureQuality(Math.min(count, USUAL)))
   if (wanted.includes('cold')) parts.push(await measureAllCold(count))
+  if (wanted.includes('browser')) parts.push({ ...(await measureInBrowser(Math.min(count, USUAL))), tables: [] })
   if (wanted.includes('local')) parts.push(await measureAtHome(count))
   // A million is built in a quarter of an hour, and what an edit writes is nearly the same: of the largest level only marks on the dead.
   if (wanted.includes('edits')) parts.push({ ...(await measureEdits(Math.min(count, USUAL))), tables: [] })
