@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { decodeCborMap, encodeCbor, type CborMap } from '../../../src/cbor.ts'
 import { wordKey } from '../../../src/search/query/keys.ts'
 import { buildSegment, type SegmentInput } from '../../../src/search/segment/build-segment.ts'
-import { documentsOf } from '../../../src/search/segment/document-table.ts'
+import { documentsOf, writeTable } from '../../../src/search/segment/document-table.ts'
 import { findKeys } from '../../../src/search/segment/find-keys.ts'
-import { InvalidIndexBlockError, decodeIndexBlock, type IndexBlock } from '../../../src/search/segment/index-block.ts'
+import { InvalidIndexBlockError, decodeIndexBlock, encodeIndexBlock, type IndexBlock } from '../../../src/search/segment/index-block.ts'
 import { parseLeaf } from '../../../src/search/segment/leaf.ts'
 import { mergeSegments } from '../../../src/search/segment/merge-segments.ts'
 import { readWith } from '../../../src/search/segment/read-table.ts'
@@ -111,6 +111,31 @@ describe('a segment', () => {
     let rounds = 0
     for (let step = reading.next(); !step.done; step = reading.next(await shelf.read(step.value.map(({ cid }) => cid)))) rounds++
     expect([rounds, shelf.reads - before]).toEqual([levels, levels])
+  })
+})
+
+describe('a table of documents', () => {
+  it.each([
+    [512, 1],
+    [513, 2],
+    [65_536, 2],
+    [65_537, 3],
+    [70_000, 3]
+  ])('of %d is %d levels of nodes high, and has every number at the edges of its leaves and nodes', async (documents, levels) => {
+    const shelf = createShelf()
+    const qualities = new Uint8Array(documents).fill(9)
+    const digests = new Uint8Array(documents * 32)
+    for (let number = 0; number < documents; number++) digests.set(digestOf(number), number * 32)
+    const table = await writeTable(digests, qualities, shelf.sink)
+    const cid = await shelf.sink.put(encodeIndexBlock(table))
+    const segment = { documents, table: { cid, ...table } } as Segment
+    const edges = [32, 4_096, 32_768, 65_536, documents].flatMap((edge) => [edge - 1, edge]).filter((number) => number < documents)
+    const reading = documentsOf(segment, [0, ...edges])
+    let rounds = 0
+    let step = reading.next()
+    for (; !step.done; step = reading.next(await shelf.read(step.value.map(({ cid }) => cid)))) rounds++
+    expect(rounds).toBe(levels)
+    expect(step.value.map(({ number, digest }) => [number, digest])).toEqual([0, ...edges].map((number) => [number, digestOf(number)]))
   })
 })
 
