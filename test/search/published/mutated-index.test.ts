@@ -146,7 +146,7 @@ it('an index with any one block changed gives true hits or an error that says wh
         answersLikeHonest = false
         outcomes.refused++
       }
-      const sources = [publishedSource('mutated' as typeof index.name, async () => index), publishedSource(index.name, async () => good)]
+      const sources = [publishedSource('mutated', async () => index), publishedSource(index.name, async () => good)]
       const both = namesOf((await searchIndexes(sources, text, { ...filters, limit: 20, timeoutMs: 60_000 })).hits)
       // Its opinion decides among equals, and so who of a class is on a full page.
       expect(both.map(classOf)).toEqual(expected[i]!.map(classOf))
