@@ -10,6 +10,12 @@ export type MatchClass = (typeof MATCH_CLASSES)[number]
 /** 0 is the best. */
 export const classRank = (matchClass: MatchClass): number => MATCH_CLASSES.indexOf(matchClass)
 
+/** Whether the name has all words of the query. */
+export const isNamed = (matchClass: MatchClass): boolean => matchClass === 'exact-name' || matchClass === 'name'
+
+/** Whether a word of the query has to be a slip. In a query of several words nobody matches so where somebody's name has them all. */
+export const isSlip = (matchClass: MatchClass): boolean => matchClass === 'exact-typo' || matchClass === 'typo'
+
 export interface Rank {
   readonly class: MatchClass
   /** 0 to 255: what the index thinks of the profile; more is better. */

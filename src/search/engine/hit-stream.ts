@@ -6,7 +6,7 @@ import { nameWordOf } from '../query/keys.ts'
 import { matchDocument } from '../query/match.ts'
 import { termsOf } from '../query/profile-terms.ts'
 import type { Query } from '../query/query.ts'
-import { MATCH_CLASSES, classRank, compareWithinClass, type MatchClass } from '../rank.ts'
+import { MATCH_CLASSES, classRank, compareWithinClass, isNamed, isSlip, type MatchClass } from '../rank.ts'
 import { readDocuments, readTogether, type FetchedDocument, type Reading } from '../reading.ts'
 import { documentCidOf, type NumberedDocument } from '../segment/leaf.ts'
 import type { Segment } from '../segment/segment.ts'
@@ -33,6 +33,8 @@ export interface HitStreamOptions {
   readonly cursor?: string
   /** Ends the search of an index that offers so many hits that do not hold; none by default, for one of the caller's own. */
   readonly maxFalseHits?: number
+  /** A name that has all words of the query is known already, outside of `segments`. */
+  readonly named?: boolean
   /** Whether a hit is the newest version that is known; `hidden` ones are left out without a word, as what the index's owner knows to be changed. */
   readonly judge?: (id: ProfileId, document: ProfileDocument) => Promise<'current' | 'stale' | 'hidden'>
 }
@@ -82,7 +84,7 @@ class SegmentHitStream implements HitStream {
   private readonly maxFalseHits: number
   private done = false
 
-  constructor ({ segments, query, source, head, cursor, maxFalseHits = Number.POSITIVE_INFINITY, judge = async () => 'current' }: HitStreamOptions) {
+  constructor ({ segments, query, source, head, cursor, maxFalseHits = Number.POSITIVE_INFINITY, named = false, judge = async () => 'current' }: HitStreamOptions) {
     this.maxFalseHits = maxFalseHits
     this.query = query
     this.source = source
@@ -90,7 +92,7 @@ class SegmentHitStream implements HitStream {
     this.judge = judge
     this.keys = segments.map((segment) => new SegmentKeys(segment))
     this.filters = filtersOf(query)
-    const position = cursor === undefined ? { class: 0, numbers: segments.map(() => -1), named: false } : decodeCursor(cursor, head, segments)
+    const position = cursor === undefined ? { class: 0, numbers: segments.map(() => -1), named } : decodeCursor(cursor, head, segments)
     this.position = { ...position, numbers: [...position.numbers] }
     this.readAt = position.class
   }
@@ -201,7 +203,7 @@ class SegmentHitStream implements HitStream {
     const unique = new Set(this.waiting.map(nameOf))
     while (unique.size < wanted && this.readAt < MATCH_CLASSES.length) {
       const matchClass = MATCH_CLASSES[this.readAt]!
-      if (isTypoClass(matchClass) && this.query.words.length > 1) {
+      if (isSlip(matchClass) && this.query.words.length > 1) {
         if (this.position.named) this.readAt = MATCH_CLASSES.length
         // What waits may have them all in its name: that is seen first.
         if (this.position.named || this.waiting.some((candidate) => isNamed(candidate.class))) break
@@ -225,7 +227,7 @@ class SegmentHitStream implements HitStream {
   }
 
   private * openScans (matchClass: MatchClass): Reading<ClassScan[]> {
-    if (isTypoClass(matchClass)) yield * this.findTypoWays()
+    if (isSlip(matchClass)) yield * this.findTypoWays()
     const ways = this.waysOf(matchClass)
     yield * findInAll(this.keys, ways.flat(2))
     const resumed = this.position.class === classRank(matchClass)
@@ -278,7 +280,7 @@ class SegmentHitStream implements HitStream {
   }
 
   private waysOf (matchClass: MatchClass): readonly Way[] {
-    if (!isTypoClass(matchClass)) return waysOf(matchClass, this.query, this.continued)
+    if (!isSlip(matchClass)) return waysOf(matchClass, this.query, this.continued)
     return (matchClass === 'exact-typo' ? this.typoWays?.exact : this.typoWays?.any) ?? []
   }
 
@@ -321,11 +323,6 @@ class SegmentHitStream implements HitStream {
     return terms.size > 0 && ways.some((way) => way.every(has)) && selective.every(has)
   }
 }
-
-/** All words of the query are words of the name. */
-const isNamed = (matchClass: MatchClass): boolean => matchClass === 'exact-name' || matchClass === 'name'
-
-const isTypoClass = (matchClass: MatchClass): boolean => matchClass === 'exact-typo' || matchClass === 'typo'
 
 const nameOf = ({ segment, document }: Candidate): string => `${segment}:${document.number}`
 

@@ -16,6 +16,7 @@ import { openHitStream } from '../engine/hit-stream.ts'
 import { answerPage, type PageOptions } from '../engine/answer-page.ts'
 import type { HitStream, SearchAnswer } from '../engine/search-answer.ts'
 import { parseQuery, type Query, type QueryFilters } from '../query/query.ts'
+import { isNamed } from '../rank.ts'
 import { InvalidIndexBlockError } from '../segment/index-block.ts'
 import { deadCountOf, type Segment } from '../segment/segment.ts'
 import { BlockPlaces, madeAt } from './block-places.ts'
@@ -210,15 +211,17 @@ export const openLocalIndex = ({ state, catchUp = async () => undefined, clock =
       marks = await readMarks(state, MAX_PENDING, options)
     }
     const pending = await pendingProfiles.load(marks, options)
+    const listed = hitsAmong(pending.values(), query)
     const { head, name } = await readHead(options)
     const segments = openHitStream({
       segments: head.segments.map(({ segment }) => segment),
       query,
       source: createBlockSource({ blocks: places.reader(head.segments), verify: 'hash', cache, maxBlocks: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY }),
       head: name,
+      named: listed.some(({ rank }) => isNamed(rank.class)),
       judge: async (id) => (pending.has(id) || (heads.isShown && !(await heads.isShown(id, options))) ? 'hidden' : 'current')
     })
-    return new MergedStream(segments, hitsAmong(pending.values(), query))
+    return new MergedStream(segments, listed, query.words.length)
   }
 
   /** Answers over a damaged index too: it is given up, what is pending is found, and the rest as it is built anew. */
