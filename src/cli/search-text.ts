@@ -111,7 +111,7 @@ export const coverageLines = ({ coverage, hits }: FederatedAnswer, { explain }: 
   ...coverage.sources.flatMap(({ name, state, hits, documents, madeAt, error, work, dropped }) => {
     const failed = state === 'answered' ? '' : state === 'late' ? ' was late' : state === 'dropped' ? ' offers false hits and was asked no more' : ` failed: ${oneLine(error?.reason ?? 'no reason given')}`
     const untrue = falseHits(dropped)
-    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [`${documents} profiles`]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(untrue > 0 ? [`${untrue} false ${untrue === 1 ? 'hit' : 'hits'} left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
+    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [documents === 1 ? '1 profile' : `${documents} profiles`]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(untrue > 0 ? [`${untrue} false ${untrue === 1 ? 'hit' : 'hits'} left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
     const cost = explain ? `; ${work.rounds} rounds, ${work.blocks} blocks, ${work.bytes} bytes` : ''
     return failed !== '' || untrue > 0 || explain ? [`${name}${failed}; ${counts.join(', ')}${cost}`] : []
   }),

@@ -3,10 +3,14 @@ import type { LocalIndex } from '../local/local-index.ts'
 import type { PublishedIndex } from '../published/open-index.ts'
 import type { SearchSource } from './source-lane.ts'
 
-/** A local index as one of several that are asked. */
+/** A local index as one of several that are asked. How many profiles it has it says where no change waits to be written. */
 export const localSource = (index: LocalIndex, name = 'local'): SearchSource => ({
   name,
-  open: async (query, options) => ({ stream: await index.stream(query, options), documents: (await index.status(options)).documents })
+  async open (query, options) {
+    const stream = await index.stream(query, options)
+    const { documents, pending } = await index.status(options)
+    return { stream, ...(pending === 0 ? { documents } : {}) }
+  }
 })
 
 /**
