@@ -10,6 +10,9 @@ export const printable = (text: string): string => text.replace(CONTROLS, '\ufff
 /** As {@link printable}, on one line. */
 export const oneLine = (text: string): string => printable(text.replace(/\s+/g, ' ').trim())
 
+/** As in `1 profile` and `2 profiles`. */
+export const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`
+
 /**
  * One line of JSON. CIDs are their text, bytes base64, dates ISO 8601; integers beyond 2^53 - 1 are decimal text.
  * What {@link printable} takes out is escaped.

@@ -2,7 +2,7 @@ import { viewProfile } from '../profile/view.ts'
 import { falseHits, highlightsOf, type Facets, type FederatedAnswer, type FederatedHit, type Highlight } from '../search.ts'
 import { MINUTE_MS, SECOND_MS } from '../limits.ts'
 import type { Paint } from './output.ts'
-import { oneLine } from './printable.ts'
+import { counted, oneLine } from './printable.ts'
 
 const CLASS_TEXT: Readonly<Record<FederatedHit['rank']['class'], string>> = {
   'exact-name': 'the whole name',
@@ -111,8 +111,8 @@ export const coverageLines = ({ coverage, hits }: FederatedAnswer, { explain }: 
   ...coverage.sources.flatMap(({ name, state, hits, documents, madeAt, error, work, dropped }) => {
     const failed = state === 'answered' ? '' : state === 'late' ? ' was late' : state === 'dropped' ? ' offers false hits and was asked no more' : ` failed: ${oneLine(error?.reason ?? 'no reason given')}`
     const untrue = falseHits(dropped)
-    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [documents === 1 ? '1 profile' : `${documents} profiles`]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(untrue > 0 ? [`${untrue} false ${untrue === 1 ? 'hit' : 'hits'} left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
-    const cost = explain ? `; ${work.rounds} rounds, ${work.blocks} blocks, ${work.bytes} bytes` : ''
+    const counts = [`${hits} of these hits`, ...(documents === undefined ? [] : [counted(documents, 'profile')]), ...(madeAt === undefined ? [] : [`made ${age(now - madeAt)} ago`]), ...(untrue > 0 ? [`${counted(untrue, 'false hit')} left out`] : []), ...(dropped.stale > 0 ? [`${dropped.stale} outdated left out`] : []), ...(dropped.unavailable > 0 ? [`${dropped.unavailable} without their document`] : [])]
+    const cost = explain ? `; ${counted(work.rounds, 'round')}, ${counted(work.blocks, 'block')}, ${counted(work.bytes, 'byte')}` : ''
     return failed !== '' || untrue > 0 || explain ? [`${name}${failed}; ${counts.join(', ')}${cost}`] : []
   }),
   ...(explain && coverage.homes.length > 0 ? [`Looked at: ${coverage.homes.slice(0, 5).map(({ home, hits }) => `${hits} ${home === undefined ? 'of no home' : `of ${home}`}`).join(', ')}${coverage.homes.length > 5 ? ', …' : ''}; --without HOME leaves out who lives there`] : []),

@@ -11,7 +11,7 @@ import type { FetchedDocument } from '../../search/reading.ts'
 import type { Command } from '../command.ts'
 import { MisuseError, suggest } from '../misuse.ts'
 import { table } from '../output.ts'
-import { oneLine } from '../printable.ts'
+import { counted, oneLine } from '../printable.ts'
 import { openNamedIndex } from '../search-sources.ts'
 import type { Session } from '../session.ts'
 
@@ -58,12 +58,12 @@ const publish = async (session: Session): Promise<void> => {
   const refused = announcements.filter(({ outcome }) => outcome !== 'delivered')
   if (announcements.length > 0 && taken.length === 0) await output.warn('UNDELIVERED', 'no router took the name of the index; run the command again when one can be reached')
   await output.answer({ name, sequence: manifest.seq, documents: manifest.documents, isNew, written, announcements }, [
-    `${isNew ? 'Published' : 'Nothing has changed; announced again'}: ${manifest.documents} ${manifest.documents === 1 ? 'profile' : 'profiles'}`,
+    `${isNew ? 'Published' : 'Nothing has changed; announced again'}: ${counted(manifest.documents, 'profile')}`,
     '',
     ...table([
       ['Name', output.paint('cyan', name)],
       ['Version', String(manifest.seq)],
-      ['Written', `${written.blocks} blocks, ${written.bytes} bytes`],
+      ['Written', `${counted(written.blocks, 'block')}, ${counted(written.bytes, 'byte')}`],
       ['Told', taken.join(', ')],
       ['Not told', refused.map(({ router, outcome, reason }) => `${router}: ${outcome}${reason === undefined ? '' : ` (${oneLine(reason)})`}`).join('\n')]
     ], output.paint),
@@ -82,8 +82,8 @@ const audit = async (session: Session, text: string): Promise<void> => {
   const report = await auditIndex(index, { blocks: mercury.blocks, onProgress, signal, ...(flags.has('kept') ? { documents: keptDocuments(mercury) } : {}) })
   const rebuilt = report.segments.filter((segment) => segment.rebuilt).length
   await output.answer(report, [
-    `${report.documents} profiles, version ${report.seq}: ${report.faithful ? output.paint('green', 'it is what its documents make') : output.paint('red', 'it is not what its documents make')}`,
-    `${rebuilt} of ${report.segments.length} parts came out the same when they were built again; ${report.work.blocks} blocks, ${report.work.bytes} bytes read`,
+    `${counted(report.documents, 'profile')}, version ${report.seq}: ${report.faithful ? output.paint('green', 'it is what its documents make') : output.paint('red', 'it is not what its documents make')}`,
+    `${rebuilt} of ${counted(report.segments.length, 'part')} came out the same when they were built again; ${counted(report.work.blocks, 'block')}, ${counted(report.work.bytes, 'byte')} read`,
     ...findings('Missing', report.missing, ({ id }) => id),
     ...findings('Should not be there', report.added, ({ id, cid, reason }) => `${id ?? cid.toString()}  ${reason}`),
     ...findings('Mis-scored', report.misScored, ({ key, how, id }) => `${id === undefined ? '' : `${id}  `}${HOW[how]} ${JSON.stringify(key)}`),
