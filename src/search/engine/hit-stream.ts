@@ -2,7 +2,7 @@ import type { ProfileId } from '../../identity/profile-id.ts'
 import type { ProfileDocument } from '../../profile/document.ts'
 import { BlockNotFoundError } from '../../store/hash-store.ts'
 import { isTypoOf } from '../analyser/typo.ts'
-import { nameWordOf } from '../query/keys.ts'
+import { nameWordOf, wordKey } from '../query/keys.ts'
 import { matchDocument } from '../query/match.ts'
 import { termsOf } from '../query/profile-terms.ts'
 import type { Query } from '../query/query.ts'
@@ -260,7 +260,9 @@ class SegmentHitStream implements HitStream {
   /** Which words of names a word of the query may be a slip of: the most frequent ones in all segments. */
   private * findTypoWays (): Reading<void> {
     if (this.typoWays) return
-    const slips = typoKeysOf(this.query)
+    const { words } = this.query
+    // One word is the slip: where another one stands in no name, nobody is found by it.
+    const slips = typoKeysOf(this.query).filter(({ word }) => words.every((other) => other === word || this.keys.some((each) => each.entry(wordKey(other, 'name')))))
     const first = keysOfWays(this.slipWays(slips))
     yield * readTogether(this.keys.flatMap((each) => [each.find(slips.flatMap(({ keys }) => keys)), each.approach(first)]))
     this.typoWays = this.slipWays(slips)
