@@ -18,9 +18,10 @@ import { filtersOf, scannedStart, typoKeysOf, waysOf, withWord, withWordExactly,
 import { falseHits, type DroppedHits, type Hit, type HitStream, type QueryReport } from './search-answer.ts'
 import { SegmentKeys, findInAll } from './segment-keys.ts'
 
-/** A word is taken for at most so many others: more where the other words of a query narrow them down. */
+/** A word is taken for at most so many others: more where the other words of a query narrow them down, and are not so many that each may be the slip. */
 const MAX_MEANT_WORDS = 4
 const MAX_MEANT_BESIDE_OTHERS = 16
+const MAX_OTHERS = 3
 /** What is looked up in any case, before it is known whether it is needed: all of it stands together. */
 const AT_ONCE: readonly MatchClass[] = ['exact-name', 'name', 'name-prefix', 'anywhere', 'bio']
 
@@ -273,7 +274,7 @@ class SegmentHitStream implements HitStream {
   /** As far as the keys of slips were looked up. */
   private slipWays (slips: readonly SlipKeys[]): SlipWays {
     const { words, form } = this.query
-    const max = words.length > 1 ? MAX_MEANT_BESIDE_OTHERS : MAX_MEANT_WORDS
+    const max = words.length > 1 && words.length <= 1 + MAX_OTHERS ? MAX_MEANT_BESIDE_OTHERS : MAX_MEANT_WORDS
     const meant = slips.map(({ word, keys }) => ({ word, others: meantWords(this.keys, word, keys).slice(0, max) }))
     return {
       exact: meant.flatMap(({ word, others }) => withWordExactly(form, word, others)),

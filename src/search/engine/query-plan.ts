@@ -3,7 +3,8 @@ import { expandNickname } from '../analyser/nicknames.ts'
 import { firstTypoVariants, takesTypos, typoVariants } from '../analyser/typo.ts'
 import { isBigramWord } from '../analyser/words.ts'
 import { MAX_PREFIX_CHARACTERS, formKey, geoKey, kindKey, langKey, typoKey, wordKey } from '../query/keys.ts'
-import { MAX_REPLACED_WORDS, withReplaced } from '../query/match.ts'
+import { MAX_NICKNAME_WORDS, withReplaced } from '../query/match.ts'
+import { MAX_NAME_WORDS } from '../query/profile-words.ts'
 import type { Query } from '../query/query.ts'
 import type { MatchClass } from '../rank.ts'
 
@@ -28,7 +29,7 @@ export const waysOf = (matchClass: MatchClass, query: Query, continued: KeyChoic
     case 'exact-name': return form === '' ? [] : [[[formKey(form)]]]
     case 'name': return [words.map((word) => [wordKey(word, 'name')])]
     case 'name-prefix': return prefix === undefined ? [] : [words.map((word) => (word === prefix ? (continued ?? [prefixKeyOf(word)]) : [wordKey(word, 'name')]))]
-    case 'nickname': return words.length > MAX_REPLACED_WORDS ? [] : words.flatMap((word) => withWord(words, word, expandNickname(word)))
+    case 'nickname': return words.length > MAX_NICKNAME_WORDS ? [] : words.flatMap((word) => withWord(words, word, expandNickname(word)))
     case 'anywhere': return [words.map((word) => [...(words.length === 1 ? [] : [wordKey(word, 'name')]), wordKey(word, 'tag'), wordKey(word, 'place')])]
     case 'bio': return words.length === 1 ? [[[wordKey(words[0]!, 'bio')]]] : [words.map((word) => [wordKey(word, 'name'), wordKey(word, 'tag'), wordKey(word, 'place'), wordKey(word, 'bio')])]
     default: return []
@@ -65,7 +66,7 @@ export interface SlipKeys {
 }
 
 export const typoKeysOf = ({ words }: Query): readonly SlipKeys[] =>
-  words.length > MAX_REPLACED_WORDS ? [] : words.filter(takesTypos).map((word) => ({ word, keys: typoVariants(word).map(typoKey), keysOfFirst: firstTypoVariants(word).map(typoKey) }))
+  words.length > MAX_NAME_WORDS ? [] : words.filter(takesTypos).map((word) => ({ word, keys: typoVariants(word).map(typoKey), keysOfFirst: firstTypoVariants(word).map(typoKey) }))
 
 /** The longest prefix key there is for a beginning. */
 const prefixKeyOf = (word: string): string => wordKey(Array.from(word).slice(0, MAX_PREFIX_CHARACTERS).join(''), 'prefix')

@@ -16,8 +16,8 @@ export interface WordMatch {
   readonly matched: string
 }
 
-/** In a longer query no word is taken for another: each of them would be a look-up for every other word. */
-export const MAX_REPLACED_WORDS = 4
+/** In a longer query no word is taken for a short form: each of them would be a look-up for every other word. */
+export const MAX_NICKNAME_WORDS = 4
 
 export interface Match {
   readonly class: MatchClass
@@ -61,13 +61,13 @@ const matchWords = (query: Query, profile: ProfileWords): Pick<Match, 'class' | 
 const matchOneStrange = ({ words, prefix }: Query, { name }: ProfileWords, strange: string): Pick<Match, 'class' | 'words'> | undefined => {
   const continued = strange === prefix ? firstWhere(name, (word) => word.startsWith(strange)) : undefined
   if (continued !== undefined) return withOne(words, { word: strange, how: 'prefix', field: 'name', matched: continued }, 'name-prefix')
-  if (words.length > MAX_REPLACED_WORDS) return undefined
+  if (words.length > MAX_NICKNAME_WORDS) return undefined
   const full = expandNickname(strange).find((word) => name.has(word))
   return full === undefined ? undefined : withOne(words, { word: strange, how: 'nickname', field: 'name', matched: full }, 'nickname')
 }
 
 const matchTypo = ({ words, form }: Query, { name, form: whole }: ProfileWords, strange: string): Pick<Match, 'class' | 'words'> | undefined => {
-  if (words.length > MAX_REPLACED_WORDS || !takesTypos(strange)) return undefined
+  if (!takesTypos(strange)) return undefined
   const meant = [...name].filter((word) => takesTypos(word) && isTypoOf(strange, word))
   const exactly = meant.find((word) => withReplaced(form, strange, word) === whole)
   const matched = exactly ?? meant[0]

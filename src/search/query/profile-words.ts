@@ -6,7 +6,8 @@ import { bigramsOf, formOf, lastCharacter, runsOf, wordsOf, type Run } from '../
 import { prefixesOf } from './keys.ts'
 
 /** Of a name; a run without spaces is one, of at most 24 pairs in all. */
-const MAX_NAME_WORDS = 6
+/** Of a name, so many words are indexed. */
+export const MAX_NAME_WORDS = 6
 const MAX_NAME_BIGRAMS = 24
 const MAX_TAG_WORDS = 32
 const MAX_PLACE_WORDS = 8

@@ -11,7 +11,7 @@ const FAMILY = ['lovelace', 'liddell', 'lidell', 'li', 'smith', 'smyth', 'Пет
 const WORDS = ['chess', 'botany', 'ada', 'deep', 'sea', 'li', 'rabbits']
 
 const person = fc.record({
-  name: fc.tuple(fc.constantFrom(...GIVEN), fc.constantFrom(...FAMILY), fc.constantFrom('', ' ada', ' li')).map(([given, family, more]) => `${given} ${family}${more}`),
+  name: fc.tuple(fc.constantFrom(...GIVEN), fc.constantFrom(...FAMILY), fc.constantFrom('', ' ada', ' li', ' de los angeles torrez')).map(([given, family, more]) => `${given} ${family}${more}`),
   tags: fc.uniqueArray(fc.constantFrom('chess', 'botany', 'deep sea', 'sea', 'ada'), { maxLength: 3 }),
   bio: fc.array(fc.constantFrom(...WORDS), { maxLength: 4 }).map((words) => words.join(' ')),
   kind: fc.constantFrom('persona', 'persona', 'home'),
@@ -27,7 +27,7 @@ const filters: fc.Arbitrary<QueryFilters> = fc.record({
 }, { requiredKeys: [] })
 const text = fc.oneof(
   fc.array(fc.constantFrom(...GIVEN, ...FAMILY, ...WORDS, 'adda', 'lidel', 'wiliam', 'smit', 'a', '山', 'lov', 'lovel', 'михаил'), { maxLength: 4 }).map((words) => words.join(' ')),
-  fc.constantFrom('ada', 'li', 'lidel', 'alicia liddell', '山田太郎')
+  fc.constantFrom('ada', 'li', 'lidel', 'alicia liddell', '山田太郎', 'alice lidell de los angeees torrez', 'al smith de los angeles torez', 'ada de los angeles torrex')
 )
 
 it('gives what judging every document gives, in its order, whatever is asked, over any segments and pages', async () => {
@@ -67,3 +67,15 @@ it('reads blocks of postings in waves, in a set that has many', async () => {
     expect(found, words).toEqual(evaluate(index.live, query))
   }
 }, 120_000)
+
+it.each([
+  ['maria de los angeees torrez', 'exact-typo'],
+  ['maria de los angeees ruiz torrez', undefined],
+  ['ana maria de los angles torrez', 'typo'],
+  ['one ana maria de los angles torrez', undefined]
+])('looks in %s for one slip among as many words as a name has', async (text, expected) => {
+  const index = await buildIndex([{ name: 'María de los Ángeles Torrez' }, { name: 'Ana María de los Ángeles Torrez Gil' }, { name: 'Ángeles Torrez' }])
+  const source = createBlockSource({ blocks: index.blocks, verify: 'hash' })
+  const hits = await openHitStream({ segments: index.segments, query: parseQuery(text), source, head: 'head' }).take(1)
+  expect(hits[0]?.rank.class).toBe(expected)
+})
