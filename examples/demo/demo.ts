@@ -163,7 +163,7 @@ const demonstrate = async (): Promise<void> => {
     const [hit] = answer.hits
     check(answer.hits.length === 1 && hit?.id === alice.id && hit.home === emil.started.id, `Gina was shown ${JSON.stringify(answer.hits)}`)
     check(answer.coverage.sources.every(({ state }) => state === 'answered'), `an index did not answer: ${JSON.stringify(answer.coverage.sources)}`)
-    return [`${hit.name}  ${hit.id}, version ${hit.sequence}, at ${hit.home}`, ...answer.coverage.sources.map(({ name, documents, work, dropped }) => `${name === bobsIndex ? "Bob's" : "Emil's"}: ${documents} profiles; ${work.blocks} blocks, ${work.bytes} bytes in ${work.rounds} rounds${dropped.stale > 0 ? '; its version of her is older, and not shown' : ''}`)]
+    return [`${hit.name}  ${hit.id}, version ${hit.sequence}, at ${hit.home}`, ...answer.coverage.sources.map(({ name, documents, work, dropped }) => `${name === bobsIndex ? "Bob's" : "Emil's"}: ${documents} ${documents === 1 ? 'profile' : 'profiles'}; ${work.blocks} blocks, ${work.bytes} bytes in ${work.rounds} rounds${dropped.stale > 0 ? '; its version of her is older, and not shown' : ''}`)]
   })
 
   await steps.step("Mallory publishes an index, too: Alice's profile with another signature, and others as Alice. None of it is shown", ['mercury --directory gina search alice liddell --index MALLORY --index BOB'], async () => {
