@@ -29,12 +29,16 @@ const transport: HomeTransport = {
       return await receive(await send())
     } catch {
       retried++
+      // Until the kernel has put a killed process away it goes on taking connections.
+      await killed
       return receive(await send())
     }
   },
   close: async () => {}
 }
 let retried = 0
+/** Resolves when the process that was killed has ended. */
+let killed: Promise<unknown> | undefined
 
 describeWithService('S3', 'a home of two processes', () => describeWithService('PostgreSQL', 'over one PostgreSQL and one S3', () => {
   let directory: string
@@ -90,7 +94,6 @@ describeWithService('S3', 'a home of two processes', () => describeWithService('
   it('answers through a balancer while one of them is killed: nothing acknowledged is lost, and no request fails that is tried again', { timeout: 300_000 }, async () => {
     const acknowledged = new Map<Signer, { record: Uint8Array; sequence: bigint; acceptance: HomeEntry }>()
     let versions = 0
-    let killed: Promise<unknown> | undefined
     const publish = async (): Promise<void> => {
       const persona = await createSigner(new Uint8Array(randomBytes(32)))
       const { acceptance } = await client.agree(requestOf(persona), home, persona)
