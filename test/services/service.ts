@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe } from 'vitest'
 import { executableOf, type ServiceName } from './executables.ts'
@@ -34,12 +34,28 @@ export const requireExecutable = (service: ServiceName): string => {
   return path
 }
 
+/** Below those that the system hands out by itself: it would give one to another test before the server that it is for has taken it. */
+const [FIRST_PORT, LAST_PORT] = [10_000, 32_767]
+const given = new Set<number>()
+
 export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT + 1 - FIRST_PORT))
+    if (given.has(port) || !(await isFree(port))) continue
+    given.add(port)
+    return port
+  }
+}
+
+const isFree = async (port: number): Promise<boolean> => {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false
+  }
   await new Promise((resolve) => server.close(resolve))
-  return port
+  return true
 }
 
 /** Starts a server program and resolves when `port` answers. */
