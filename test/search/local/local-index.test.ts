@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { decodeCborMap, encodeCbor } from '../../../src/cbor.ts'
 import { createKeptHeads } from '../../../src/client/profile-heads.ts'
 import { LimitError, createMemoryStore, createLocalRouter, createSigner, type KeyValueStore } from '../../../src/index.ts'
 import { HOUR_MS } from '../../../src/limits.ts'
@@ -105,7 +106,11 @@ it('is built anew as well when it is one of several that are asked', async () =>
   expect((await searchIndexes([localSource(index)], 'alice')).hits.length).toBe(4)
 })
 
-it.each([['cut short', (bytes: Uint8Array) => bytes.slice(0, -3)], ['of another version', () => Uint8Array.of(0xa1, 0x61, 0x76, 0x02)]])('is built anew when its head is %s', async (_, damage) => {
+it.each([
+  ['cut short', (bytes: Uint8Array) => bytes.slice(0, -3)],
+  ['of another version', (bytes: Uint8Array) => encodeCbor({ ...decodeCborMap(bytes), v: 2 })],
+  ['of another analyser', (bytes: Uint8Array) => encodeCbor({ ...decodeCborMap(bytes), analyser: 2 })]
+])('is built anew when its head is %s', async (_, damage) => {
   const { profiles, state } = openDevice({ routers: [createLocalRouter(createMemoryStore())] })
   await profiles.publish({ name: 'Alice Liddell', listed: true }, await signerOf(1), { wait: 'local' })
   await indexOver(state).refresh()
