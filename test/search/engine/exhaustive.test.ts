@@ -79,3 +79,15 @@ it.each([
   const hits = await openHitStream({ segments: index.segments, query: parseQuery(text), source, head: 'head' }).take(1)
   expect(hits[0]?.rank.class).toBe(expected)
 })
+
+it.each([
+  ['mariq', 'Marin', 0],
+  ['ana de los mariq', 'Ana de los Marin', 1],
+  ['ana de los gil mariq', 'Ana de los Gil Marin', 0]
+])('takes the slip in %s for the fifth most frequent word beside one to three others alone', async (text, name, hits) => {
+  const others = ['maria', 'marie', 'marik', 'maris'].flatMap((word) => [1, 2].map((i) => ({ name: `${word} x${i}` })))
+  const index = await buildIndex([...others, { name }])
+  const stream = openHitStream({ segments: index.segments, query: parseQuery(text), source: createBlockSource({ blocks: index.blocks, verify: 'hash' }), head: 'head' })
+  const found = (await stream.take(20)).filter(({ document }) => document.attrs.name === name)
+  expect(found.length).toBe(hits)
+})

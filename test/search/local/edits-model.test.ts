@@ -26,6 +26,12 @@ const openModel = async () => {
   const random = seededRandom(6)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!
   let seq = 0
+  const add = async (owner: number): Promise<void> => {
+    const document = unsignedDocument({ name: `person ${owner}` }, owner)
+    const bytes = encodeCbor(document)
+    heads.set(recallEncodedProfileId(document.id), { cid: await cidOf(bytes, DAG_CBOR), bytes })
+    await state.put(`${MARKS}${recallEncodedProfileId(document.id)}`, encodeCbor({ seq: 0 }))
+  }
   const change = async (): Promise<void> => {
     const document = { ...unsignedDocument({ name: `${pick(GIVEN)} ${pick(FAMILY)}`, tags: random() < 0.3 ? ['chess'] : [], bio: `line ${seq}` }, Math.floor(random() * PROFILES)), seq: ++seq, listed: random() < 0.9 }
     const id = recallEncodedProfileId(document.id)
@@ -45,7 +51,7 @@ const openModel = async () => {
       for (const id of [...heads.keys()].sort()) if (after === undefined || id > after) yield id
     }
   })
-  return { state, index, live, change }
+  return { index, live, add, change }
 }
 
 it('finds after any edits, written or not, what judging every document finds', { timeout: 120_000 }, async () => {
@@ -64,5 +70,20 @@ it('finds after any edits, written or not, what judging every document finds', {
   await index.refresh()
   expect(await index.status()).toMatchObject({ documents: live.size, pending: 0, rebuilding: false })
   expect(Math.max(...seen), 'the levels were never apart').toBeGreaterThan(1)
+  await index.close()
+})
+
+it('keeps 512 profiles in the smallest segment, and not one more', async () => {
+  const { index, add } = await openModel()
+  for (let owner = 0; owner < 512; owner++) await add(owner)
+  await index.refresh()
+  // One more and all of them are of the next level; the one after that begins a segment of its own.
+  const segments = [(await index.status()).segments]
+  for (const owner of [512, 513]) {
+    await add(owner)
+    await index.refresh()
+    segments.push((await index.status()).segments)
+  }
+  expect(segments).toEqual([1, 1, 2])
   await index.close()
 })
