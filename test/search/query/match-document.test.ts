@@ -20,6 +20,10 @@ describe('a profile matches', () => {
     expect([classOf('bill gates', { name: 'William Gates' }), classOf('william gates', { name: 'Bill Gates' })]).toEqual(['nickname', 'nickname'])
   })
 
+  it('by a short form in a query of four words, and not of five', () => {
+    expect([classOf('bill henry gates jones', { name: 'William Henry Gates Jones' }), classOf('bill henry gates jones clark', { name: 'William Henry Gates Jones Clark' })]).toEqual(['nickname', undefined])
+  })
+
   it.each([
     ['山田太郎', '山田 太郎', 'exact-name'], ['山田 太郎', '山田太郎', 'exact-name'], ['太郎', '山田太郎', 'name'], ['田太', '山田 太郎', 'name'], ['山', '大山田', 'name-prefix'], ['김민준', '김 민준', 'exact-name'], ['민준', '김민준', 'name'],
     ['ใจดี', 'สมชาย ใจดี', 'name'], ['محمد', 'مُحَمَّد علي', 'name'], ['علی رضا', 'علی\u200cرضا', 'exact-name'], ['رضا', 'علی\u200cرضا', 'name'], ['елкин', 'Ёлкин', 'exact-name'], ['иванво', 'Иванов', 'exact-typo'],
